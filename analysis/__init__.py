@@ -1,0 +1,1 @@
+"""What is measured and inferred: events, histograms, workspaces, limits, files."""

@@ -1,0 +1,105 @@
+"""Blinding: the source-on counts stay unseen until the analysis is frozen.
+
+In a blind analysis the counts of every channel that the source shines on are replaced
+by what is expected there without signal. Where source-off channels exist, their counts
+fix the backgrounds; elsewhere the rates of the experiment file stand in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nuem.analysis.background import component_counts, norm_name, present, time_factor
+from nuem.analysis.background_fit import fit_backgrounds
+from nuem.analysis.exposure import measured_exposures
+from nuem.inputs.backgrounds import FreePerBin
+from nuem.inputs.catalogue import bin_edges, channels
+from nuem.inputs.schema import Experiment
+
+if TYPE_CHECKING:
+    from nuem.analysis.events.store import Histograms
+
+__all__ = ["blinded_counts"]
+
+
+def blinded_counts(experiment: Experiment, histograms: Histograms) -> Histograms:
+    """Histograms with the source-on counts replaced by the expectation without signal.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its sources say which channels these are.
+    histograms : Histograms
+        The measured ones.
+
+    Returns
+    -------
+    Histograms
+        With a warning that says so. Counts are rounded to whole events.
+
+    Raises
+    ------
+    InferenceError
+        If the backgrounds cannot be fitted.
+    """
+    parts = channels(experiment)
+    edges = bin_edges(experiment.observables[0])
+    exposure = measured_exposures(experiment, histograms)
+    off = [
+        c for c in parts
+        if not any(s.weights.values[c.period.name] > 0 for s in experiment.sources)
+    ]  # fmt: skip
+    counts = {
+        c.name: np.asarray(histograms.hists[c.name].values(), dtype=float) for c in off
+    }
+    free = any(isinstance(b.shape, FreePerBin) for b in experiment.backgrounds)
+    norms: dict[str, float] = {}
+    shapes: dict[str, float] = {}
+    if off and not free:
+        nothing = {c.name: np.zeros(edges.size - 1) for c in off}
+        fit = fit_backgrounds(experiment, off, exposure, counts, nothing, edges)
+        norms, shapes = fit.norms, fit.shapes
+    hists = dict(histograms.hists)
+    for channel in parts:
+        if channel in off:
+            continue
+        expected = np.zeros(edges.size - 1)
+        for background in experiment.backgrounds:
+            if not present(background, channel):
+                continue
+            if free:
+                mates = [
+                    c for c in off
+                    if (c.detector, c.region) == (channel.detector, channel.region)
+                ]  # fmt: skip
+                seen = sum(exposure[c.name].kg_day for c in mates)
+                expected += (
+                    np.sum([counts[c.name] for c in mates], axis=0)
+                    * exposure[channel.name].kg_day / seen
+                )  # fmt: skip
+                continue
+            shape = [
+                v for k, v in shapes.items() if k.startswith(f"{background.name}_")
+            ]
+            expected += (
+                norms.get(norm_name(background, channel), 1.0)
+                * exposure[channel.name].kg_day
+                * time_factor(background, exposure[channel.name], channel, experiment)
+                * component_counts(
+                    background, channel, edges, parameter=shape[0] if shape else None
+                )
+            )
+        blinded = hists[channel.name].copy()
+        blinded.reset()
+        blinded.view(flow=False)[...] = np.rint(expected).astype(int)
+        hists[channel.name] = blinded
+    return replace(
+        histograms, hists=hists,
+        warnings=(
+            *histograms.warnings,
+            "blind: source-on counts are the expectation without signal",
+        ),
+    )  # fmt: skip

@@ -1,0 +1,128 @@
+"""What the commands share: options, progress on stderr, output."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from nuem.inputs.files import dump_json, write_json
+
+if TYPE_CHECKING:
+    from nuem.analysis.inference.limits import Limit
+
+__all__ = [
+    "debug_option",
+    "deliver",
+    "force_option",
+    "json_option",
+    "process_option",
+    "progress",
+    "set_option",
+    "show_limit",
+]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def debug_option(command: _Command) -> _Command:
+    """``--debug``, which the entry point looks for itself."""
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        help="Show the traceback of errors.",
+    )(command)
+
+
+def json_option(command: _Command) -> _Command:
+    """``--json``: one document on stdout."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
+    )(command)
+
+
+def force_option(command: _Command) -> _Command:
+    """``--force``: replace the output of another configuration."""
+    return click.option(
+        "--force", is_flag=True, help="Replace an output of another configuration."
+    )(command)
+
+
+def set_option(command: _Command) -> _Command:
+    """``--set``: change the experiment file for this call."""
+    return click.option(
+        "--set", "settings", multiple=True, metavar="KEY=VALUE",
+        help="Change a value of the experiment file (dotted key); may be repeated.",
+    )(command)  # fmt: skip
+
+
+def process_option(command: _Command) -> _Command:
+    """``--process``: another process than the experiment file names."""
+    from nuem.inputs.vocabulary import SQUARED_PROCESSES
+
+    return click.option(
+        "--process", type=click.Choice([p.value for p in SQUARED_PROCESSES]),
+        help="Process in place of those of the experiment file; those whose rate "
+        "goes with the square of the coupling.",
+    )(command)  # fmt: skip
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A line on stderr that says what is being done; plain lines where no one looks."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        last = ""
+
+        def say(text: str) -> None:
+            nonlocal last
+            stage = text.partition(":")[0]
+            if stage != last:
+                last = stage
+                click.echo(f"nuem: {text}", err=True)
+
+        yield say
+        return
+    with console.status("") as status:
+        yield status.update
+
+
+def deliver(document: Any, output: str | None) -> None:
+    """Write a document to a file, or to stdout where the name is ``-``."""
+    if output == "-":
+        click.echo(dump_json(document), nl=False)
+    elif output is not None:
+        write_json(Path(output), document)
+        click.echo(f"wrote {output}", err=True)
+
+
+def show_limit(limit: Limit) -> None:
+    """Print a limit for a reader."""
+    definition = limit.definition or {}
+    unit = definition.get("unit", "")
+    if limit.coupling is not None and limit.expected_coupling is not None:
+        name = f"|{definition.get('symbol', 'g')}|"
+        observed, expected = limit.coupling.upper_limit, limit.expected_coupling
+    else:
+        name, unit = "parameter of interest", ""
+        observed, expected = limit.poi.upper_limit, limit.expected_poi
+    what = "+".join(definition.get("processes", ())) or "parameter of interest"
+    click.echo(
+        f"{limit.cl:.0%} CL upper limit on {name}, {what}"
+        f" ({limit.method}, {limit.calibration}, {limit.sided}-sided)"
+    )
+    click.echo(f"  observed   {observed:.3g} {unit}".rstrip())
+    click.echo(
+        f"  expected   {expected['0']:.3g} {unit}".rstrip()
+        + f"   68 %: {expected['-1']:.3g} to {expected['1']:.3g}"
+        + f"   95 %: {expected['-2']:.3g} to {expected['2']:.3g}"
+    )
+    click.echo(f"  p0         {limit.p0:.3g}")
+    for warning in limit.warnings:
+        click.echo(f"  note       {warning}")

@@ -1,0 +1,78 @@
+"""``nuem run``: all stages in a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nuem.analysis.cli.common import (
+    debug_option,
+    deliver,
+    force_option,
+    json_option,
+    process_option,
+    progress,
+    set_option,
+    show_limit,
+)
+
+if TYPE_CHECKING:
+    from nuem.analysis.pipeline import RunResult
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("experiment", default="texono-pcge")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("-o", "--output", help="Folder [default: results/NAME].")
+@process_option
+@set_option
+@click.option(
+    "--calibration", multiple=True, metavar="FILE",
+    help="Calibration events to draw the search events over; may be repeated.",
+)  # fmt: skip
+@click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
+@click.option("--seed", default=1, show_default=True, help="Seed of simulated events.")
+@click.option("--unblind", is_flag=True, help="Look at the data of a blind experiment.")
+@click.option("--strict", is_flag=True, help="NaN and negative energies are errors.")
+@force_option
+@json_option
+@debug_option
+def run(experiment: str, files: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Take events of EXPERIMENT to a limit, a workspace and figures.
+
+    EXPERIMENT is a name (see `nuem list`) or a YAML file. Without FILEs, events are
+    simulated from the experiment's own description.
+    """
+    from nuem.analysis import pipeline
+
+    with progress() as say:
+        result = pipeline.run(experiment, files, progress=say, **options)
+    if as_json:
+        deliver(result.to_dict(), "-")
+        return
+    _show(result)
+
+
+def _show(result: RunResult) -> None:
+    click.echo(f"{result.experiment.title}: {result.experiment.document.citation}\n")
+    click.echo(result.cut_flow + "\n")
+    show_limit(result.limit)
+    for published in result.experiment.published:
+        low, high = published.interval
+        text = f"below {high:g}" if low is None else f"{low:g} to {high:g}"
+        click.echo(
+            f"  published  {text} {published.unit} at {published.cl:.0%} CL"
+            f" ({published.place}; {published.statistic})"
+        )
+    if result.band is not None:
+        on, off, beyond = (result.band[k] for k in ("on", "off", "beyond"))
+        click.echo(
+            f"  band       {on} events on it, {off} off, {beyond} beyond its range"
+        )
+    numbers = result.limit.provenance.get("numbers", {})
+    stated = ", ".join(f"{count} {status}" for status, count in numbers.items())
+    click.echo(f"  inputs     {stated} (nuem list {result.experiment.name})")
+    click.echo(f"  written    {result.paths['limit'].parent}/")

@@ -1,0 +1,59 @@
+"""Which runs belong to a channel: their sum is its live time."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from nuem.analysis.events.plan import ChannelSpec, EventPlan
+from nuem.analysis.events.runs import Runs
+from nuem.analysis.events.selection import Chunk, branches_of
+from nuem.inputs.errors import InputError
+from nuem.inputs.grammar import shorten
+
+__all__ = ["runs_of"]
+
+
+def runs_of(plan: EventPlan, channel: ChannelSpec, runs: Runs) -> npt.NDArray[np.bool_]:
+    """Return which runs of one file belong to a channel.
+
+    The parts of `channel.select` joined by ``and`` are taken one by one: a part
+    of columns of the runs (``reactor_on``) selects runs, a part of branches of
+    the events (``detector == 2``) does not.
+
+    Parameters
+    ----------
+    plan : EventPlan
+        For the derived quantities.
+    channel : ChannelSpec
+        The channel.
+    runs : Runs
+        Runs of a file, with the columns that the plan names.
+
+    Returns
+    -------
+    ndarray of bool, shape (runs,)
+
+    Raises
+    ------
+    InputError
+        If a part mixes columns of the runs with branches of the events.
+    """
+    mask = np.ones(len(runs.number), bool)
+    if channel.runs is not None:
+        mask &= np.isin(runs.number, sorted(channel.runs))
+    table = Chunk(runs.columns, len(runs.number), plan.derived)
+    for part in channel.select.conjuncts if channel.select is not None else ():
+        names = branches_of(part.names, plan.derived)
+        if names <= set(runs.columns):
+            mask &= table.holds(part, f"channels.{channel.name}.select")[0]
+        elif not names.isdisjoint(runs.columns):
+            raise InputError(
+                "the live time is not defined: a condition mixes columns of the runs"
+                " with branches of the events",
+                file=runs.file,
+                field=f"channels.{channel.name}.select",
+                found=shorten(str(part)),
+                expected="conditions on runs and on events joined by 'and'",
+            )
+    return mask

@@ -1,0 +1,158 @@
+"""Two quantities of every accepted event, and the band of a calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nuem.analysis.events.fill import accepted_values, inspect_file
+from nuem.analysis.events.observable import Observable
+from nuem.analysis.events.plan import EventPlan
+from nuem.inputs.errors import InferenceError
+from nuem.inputs.expressions import Expression
+
+__all__ = ["Band", "Scatter", "band_of", "scatter"]
+
+#: Fewer calibration events than this in a slice do not give a quantile of 1 %.
+MIN_EVENTS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """Two quantities of the accepted events of all channels.
+
+    Attributes
+    ----------
+    x, y : ndarray, shape (events,)
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """Quantiles of y in slices of x.
+
+    Attributes
+    ----------
+    x : ndarray, shape (slices,)
+        Mean of x in each slice with enough events.
+    levels : mapping of float to ndarray, shape (slices,)
+        Quantile -> y.
+    """
+
+    x: NDArray[np.float64]
+    levels: Mapping[float, NDArray[np.float64]]
+
+    def place(self, events: Scatter) -> dict[str, int]:
+        """Count events on the band, above, below, and beyond its range.
+
+        Returns
+        -------
+        dict
+            ``on``, ``above``, ``below``, ``beyond``.
+        """
+        low, high = min(self.levels), max(self.levels)
+        inside = (events.x >= self.x[0]) & (events.x <= self.x[-1])
+        x, y = events.x[inside], events.y[inside]
+        below = y < np.interp(x, self.x, self.levels[low])
+        above = y > np.interp(x, self.x, self.levels[high])
+        return {
+            "on": int(np.sum(~below & ~above)),
+            "above": int(np.sum(above)),
+            "below": int(np.sum(below)),
+            "beyond": int(np.sum(~inside)),
+        }
+
+
+def scatter(
+    plan: EventPlan, files: Sequence[str | Path], x: Expression, y: Expression
+) -> Scatter:
+    """Read two quantities of all events that pass the cuts.
+
+    Parameters
+    ----------
+    plan : EventPlan
+        Channels and cuts; its observables are not used.
+    files : sequence of str or Path
+        ROOT files.
+    x, y : Expression
+        Of branches and derived quantities.
+
+    Returns
+    -------
+    Scatter
+
+    Raises
+    ------
+    InputError
+        If a file does not hold what is needed.
+    """
+    # any range will do: nothing is filled, and no value is a negative energy
+    axes = tuple(
+        Observable(name, expression, (0.0, 1.0), "")
+        for name, expression in (("x", x), ("y", y))
+    )
+    plan = replace(plan, observables=axes)
+    columns: tuple[list[NDArray[np.float64]], ...] = ([], [])
+    for file in files:
+        info = inspect_file(plan, file)
+        for tree, entries in info.entries.items():
+            values, _ = accepted_values(plan, file, 0, entries, tree, info)
+            for by_channel in values.values():
+                for column, value in zip(columns, by_channel, strict=True):
+                    column.append(value)
+    return Scatter(*(np.concatenate(column) for column in columns))
+
+
+def band_of(
+    events: Scatter, edges: NDArray[np.float64], quantiles: tuple[float, float]
+) -> Band:
+    """Quantiles and median of y in slices of x.
+
+    Parameters
+    ----------
+    events : Scatter
+        Calibration events.
+    edges : ndarray, shape (slices + 1,)
+        Of x. Slices with fewer than `MIN_EVENTS` events are left out.
+    quantiles : tuple of float
+        Lower and upper.
+
+    Returns
+    -------
+    Band
+
+    Raises
+    ------
+    InferenceError
+        If fewer than two slices hold enough events.
+
+    Examples
+    --------
+    >>> x, y = np.repeat([0.5, 1.5], 101), np.tile(np.arange(101.0), 2)
+    >>> b = band_of(Scatter(x, y), np.array([0.0, 1.0, 2.0]), (0.1, 0.9))
+    >>> b.x.tolist(), b.levels[0.1].tolist(), b.levels[0.5].tolist()
+    ([0.5, 1.5], [10.0, 10.0], [50.0, 50.0])
+    """
+    levels = (quantiles[0], 0.5, quantiles[1])
+    slices = np.digitize(events.x, edges) - 1
+    rows = [
+        (float(np.mean(events.x[inside])), *np.quantile(events.y[inside], levels))
+        for inside in (slices == k for k in range(edges.size - 1))
+        if np.sum(inside) >= MIN_EVENTS
+    ]
+    if len(rows) < 2:
+        raise InferenceError(
+            "too few calibration events for a band",
+            field="calibration",
+            found=f"{len(rows)} slices with {MIN_EVENTS} events",
+            expected="at least 2",
+        )
+    x, *curves = np.array(rows).T
+    return Band(x, dict(zip(levels, curves, strict=True)))

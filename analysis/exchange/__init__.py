@@ -1,0 +1,1 @@
+"""Files to share: workspaces, and what made them."""

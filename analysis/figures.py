@@ -1,0 +1,309 @@
+"""The figures of an analysis, from its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nuem.analysis.exchange.workspace import Workspace
+from nuem.analysis.exposure import Exposure
+from nuem.analysis.inference.fit import Fit
+from nuem.analysis.inference.limits import Limit
+from nuem.analysis.modelling import POI
+from nuem.analysis.prediction import channel_flux
+from nuem.inputs.backgrounds import Lines
+from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.schema import Experiment
+from nuem.inputs.vocabulary import COUPLING_UNIT, Process
+
+if TYPE_CHECKING:
+    from nuem.analysis.events.scatter import Scatter
+
+__all__ = ["Drawing", "draw"]
+
+_Array = NDArray[np.float64]
+_LATEX = {"q": r"$|q_\nu|$", "mu": r"$\mu_\nu$", "r2": r"$\langle r^2_\nu\rangle$"}
+#: Couplings at which the rates of the couplings not asked for are drawn.
+_TYPICAL: dict[Process, tuple[float | None, str]] = {
+    Process.ELECTRON_MILLICHARGE_TRANSITION: (1e-12, r"$q_\nu = 10^{-12}\,e$"),
+    Process.ELECTRON_MAGNETIC: (1e-11, r"$\mu_\nu = 10^{-11}\,\mu_\mathrm{B}$"),
+    Process.ELECTRON_SM: (None, "Standard Model"),
+}
+
+
+class Drawing:
+    """Writes the figures of one analysis into one folder."""
+
+    def __init__(
+        self, experiment: Experiment, folder: Path, *, simulated: bool
+    ) -> None:
+        self._experiment = experiment
+        self._folder = folder
+        self._header = {
+            "experiment": experiment.title,
+            "status": "simulated" if simulated else "data",
+        }
+        self._edges = bin_edges(experiment.observables[0])
+        self._unit = experiment.observables[0].unit
+        self._lines = {
+            line.label: line.energy.canonical
+            for background in experiment.backgrounds
+            if isinstance(background.shape, Lines)
+            for line in background.shape.lines
+            if self._edges[0] < line.energy.canonical < self._edges[-1]
+        }
+
+    def spectra(
+        self,
+        observed: Mapping[str, _Array],
+        exposures: Mapping[str, Exposure],
+        fit: Fit,
+    ) -> list[Path]:
+        """Spectra of all channels with the best fit."""
+        from nuem.plots.spectra import spectra
+
+        titles = self._titles()
+        ratio = self._edges[-1] / max(self._edges[0], 1e-9)
+        figure = spectra(
+            edges=self._edges,
+            counts={titles[name]: values for name, values in observed.items()},
+            exposures={titles[name]: exposures[name].kg_day for name in observed},
+            models={
+                titles[name]: {"best fit": np.sum(list(samples.values()), axis=0)}
+                for name, samples in fit.expected.items()
+            },
+            lines=self._lines, log_energy=bool(ratio > 10), log=bool(ratio > 10),
+            energy_unit=self._unit, **self._header,
+        )  # fmt: skip
+        return self._save(figure, "spectra")
+
+    def residual(
+        self,
+        observed: Mapping[str, _Array],
+        exposures: Mapping[str, Exposure],
+        fit: Fit,
+        workspace: Workspace,
+        limit: Limit,
+    ) -> list[Path]:
+        """Data less background with the signal at the best fit and at the limit.
+
+        With source-on and source-off channels the difference of their rates; without,
+        the data less the fitted background, all channels together.
+        """
+        from nuem.plots.spectra import residual
+
+        on, off = self._on_and_off()
+        width = np.diff(self._edges)
+        signal = self._signal_at_one(workspace)
+        on_kgd = sum(exposures[name].kg_day for name in on)
+        unit = sum(signal[name] for name in on) / (on_kgd * width)
+        counts_on = np.sum([observed[name] for name in on], axis=0)
+        if off:
+            off_kgd = sum(exposures[name].kg_day for name in off)
+            counts_off = np.sum([observed[name] for name in off], axis=0)
+            # backgrounds that decay differ between the periods: the fit says by how
+            # much, so that lines do not pose as signal
+            decay = self._background(fit, on) / (on_kgd * width) - self._background(
+                fit, off
+            ) / (off_kgd * width)
+            values = (counts_on / on_kgd - counts_off / off_kgd) / width - decay
+            errors = np.sqrt(counts_on / on_kgd**2 + counts_off / off_kgd**2) / width
+            text = {
+                "quantity": "ON \u2212 OFF rate",
+                "values_name": "ON \u2212 OFF, decay corrected",
+            }
+        else:
+            values = (counts_on - self._background(fit, on)) / (on_kgd * width)
+            errors = np.sqrt(np.maximum(counts_on, 1.0)) / (on_kgd * width)
+            text = {
+                "quantity": "Rate \u2212 background",
+                "values_name": "data \u2212 fitted background",
+            }
+        mu, error = fit.values[POI], fit.errors[POI]
+        figure = residual(
+            edges=self._edges, values=values, value_errors=errors,
+            best_fit=mu * unit,
+            best_fit_band=np.array([(mu - 2 * error) * unit, (mu + 2 * error) * unit]),
+            excluded=limit.poi.upper_limit * unit,
+            excluded_name=f"excluded at {limit.cl:.0%} CL",
+            lines=self._lines,
+            log_energy=bool(self._edges[-1] > 10 * max(self._edges[0], 1e-9)),
+            energy_unit=self._unit, **text, **self._header,
+        )  # fmt: skip
+        return self._save(figure, "residual")
+
+    def rates(self) -> list[Path]:
+        """Recoil rates of the couplings and of the Standard Model, before response."""
+        from nuem.models.fold import recoil_spectrum
+        from nuem.models.monomials import evaluate
+        from nuem.plots.cross_sections import rates
+
+        channel = self._brightest()
+        flux = channel_flux(self._experiment, channel)
+        assert flux is not None
+        signal = self._experiment.signals[0]
+        high = min(2 * float(self._edges[-1]), 30.0)
+        recoil = np.geomspace(
+            max(0.05, channel.response.floor.canonical / 2), high, 600
+        )
+        curves = {}
+        for process, (coupling, label) in _TYPICAL.items():
+            spectrum = recoil_spectrum(
+                process, channel.detector.target, flux, recoil,
+                method=signal.method, photoabsorption=signal.photoabsorption,
+            )  # fmt: skip
+            curves[label] = evaluate(spectrum, coupling)
+        figure = rates(
+            recoil_kev=recoil, curves=curves, threshold=float(self._edges[0]),
+            experiment=self._experiment.title,
+            note=f"{channel.detector.target}, {signal.method}",
+        )  # fmt: skip
+        return self._save(figure, "rates")
+
+    def scan(self, limit: Limit) -> list[Path]:
+        """CLs against the parameter and the coupling, with the expected band."""
+        from nuem.plots.limits import cls_scan
+
+        tested = np.array(limit.scan["poi"])
+        shown = tested <= 1.3 * max(limit.poi.upper_limit, *limit.expected_poi.values())
+        definition = limit.definition or {}
+        symbol = str(definition.get("symbol", ""))
+        figure = cls_scan(
+            tested=tested[shown],
+            observed=np.array(limit.scan["observed"])[shown],
+            expected=np.array(limit.scan["expected"])[shown],
+            cl=limit.cl, observed_limit=limit.poi.upper_limit,
+            expected_limit=limit.expected_poi["0"],
+            coupling_reference=definition.get("reference"),
+            coupling=_LATEX.get(symbol, ""),
+            coupling_unit=COUPLING_UNIT.get(symbol, ""), **self._header,
+        )  # fmt: skip
+        return self._save(figure, "cls-scan")
+
+    def cut_flow(self, flow: Mapping[str, Any]) -> list[Path]:
+        """Events left after each cut."""
+        from nuem.plots.selection import cut_flow
+
+        titles = self._titles()
+        names = [cut.title for cut in self._experiment.events.cuts]
+        figure = cut_flow(
+            cuts=["all events", *names, "in the histogram"],
+            counts={
+                titles[name]: [
+                    channel.assigned, *(cut.passing for cut in channel.cuts),
+                    channel.accepted,
+                ]
+                for name, channel in flow.items()
+            },
+            **self._header,
+        )  # fmt: skip
+        return self._save(figure, "cut-flow")
+
+    def band(self, search: Scatter, band: Scatter) -> list[Path]:
+        """Search events over the band of the calibration events."""
+        from nuem.plots.selection import band as draw_band
+
+        calibration = self._experiment.calibration
+        assert calibration is not None
+        curves = band.quantiles(calibration)
+        x_name, _, x_unit = calibration.x_title.partition(" [")
+        y_name, _, y_unit = calibration.y_title.partition(" [")
+        figure = draw_band(
+            x=search.x, y=search.y, band_x=curves.x, quantiles=curves.levels,
+            x_quantity=x_name, y_quantity=y_name,
+            x_unit=x_unit.rstrip("]"), y_unit=y_unit.rstrip("]"),
+            band_name=calibration.title, **self._header,
+        )  # fmt: skip
+        return self._save(figure, "band")
+
+    def _save(self, figure: Any, name: str) -> list[Path]:
+        from nuem.plots.style import save
+
+        return list(save(figure, self._folder / name))
+
+    def _titles(self) -> dict[str, str]:
+        """Titles of the channels from those of their parts, where these differ."""
+        experiment = self._experiment
+        return {
+            channel.name: ", ".join(
+                part.title
+                for part, group in (
+                    (channel.detector, experiment.detectors),
+                    (channel.period, experiment.periods),
+                    (channel.region, experiment.regions),
+                )
+                if len(group) > 1
+            )
+            or channel.period.title
+            for channel in channels(experiment)
+        }
+
+    def _on_and_off(self) -> tuple[list[str], list[str]]:
+        on, off = [], []
+        for channel in channels(self._experiment):
+            shines = any(
+                s.weights.values[channel.period.name] > 0
+                for s in self._experiment.sources
+            )
+            (on if shines else off).append(channel.name)
+        return on, off
+
+    def _brightest(self) -> Channel:
+        return max(
+            channels(self._experiment),
+            key=lambda c: sum(
+                s.weights.values[c.period.name] for s in self._experiment.sources
+            ),
+        )
+
+    def _signal_at_one(self, workspace: Workspace) -> dict[str, _Array]:
+        result = {}
+        for channel in workspace.spec["channels"]:
+            total = np.zeros(self._edges.size - 1)
+            for sample in channel["samples"]:
+                if any(m["name"] == POI for m in sample["modifiers"]):
+                    total += np.array(sample["data"])
+            result[channel["name"]] = total
+        return result
+
+    def _background(self, fit: Fit, names: list[str]) -> _Array:
+        processes = {str(signal.process) for signal in self._experiment.signals}
+        total = np.zeros(self._edges.size - 1)
+        for name in names:
+            for sample, counts in fit.expected[name].items():
+                if sample not in processes:
+                    total += counts
+        return total
+
+
+def draw(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    simulated: bool,
+    observed: Mapping[str, _Array],
+    exposures: Mapping[str, Exposure],
+    fit: Fit,
+    workspace: Workspace,
+    limit: Limit,
+    cut_flow: Mapping[str, Any],
+) -> list[Path]:
+    """Draw every figure of an analysis.
+
+    Returns
+    -------
+    list of Path
+        Each figure as PDF and PNG.
+    """
+    drawing = Drawing(experiment, folder, simulated=simulated)
+    return [
+        *drawing.spectra(observed, exposures, fit),
+        *drawing.residual(observed, exposures, fit, workspace, limit),
+        *drawing.rates(),
+        *drawing.scan(limit),
+        *drawing.cut_flow(cut_flow),
+    ]

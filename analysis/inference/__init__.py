@@ -1,0 +1,1 @@
+"""What a workspace says: fits and limits. Sees documents and arrays only."""

@@ -1,0 +1,435 @@
+"""The statistical model: samples and modifiers of every channel, as a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nuem.analysis.background import (
+    component_counts,
+    norm_name,
+    present,
+    shape_parameters,
+    time_factor,
+)
+from nuem.analysis.background_fit import BackgroundFit, fit_backgrounds
+from nuem.analysis.closure import closure_of_shapes
+from nuem.analysis.exchange.workspace import (
+    ChannelModel,
+    Modifier,
+    Sample,
+    Workspace,
+    assemble,
+    histosys,
+    measurement_name,
+    normfactor,
+    normsys,
+    shapefactor,
+)
+from nuem.analysis.exposure import Exposure
+from nuem.analysis.prediction import Prediction, nuisance_name
+from nuem.inputs.backgrounds import Background, FreePerBin
+from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.errors import InferenceError, InputError
+from nuem.inputs.schema import Experiment, Systematic
+
+__all__ = ["POI", "SHAPE_SIGMAS", "build_workspace"]
+
+_Array = NDArray[np.float64]
+
+#: Name of the parameter of interest, (g/g_ref)^2.
+POI = "mu"
+#: A free parameter of a shape enters as a histosys at plus and minus this many of its
+#: uncertainties: its unit constraint then adds 1/9 of what the data say.
+SHAPE_SIGMAS = 3.0
+_POI_BOUNDS = (0.0, 1000.0)
+
+
+def build_workspace(
+    experiment: Experiment,
+    observed: Mapping[str, _Array],
+    exposures: Mapping[str, Exposure],
+    prediction: Prediction,
+    *,
+    provenance: Mapping[str, Any] | None = None,
+) -> Workspace:
+    """Put histograms, templates and systematics together.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Backgrounds, systematics and coupling.
+    observed : mapping
+        Channel -> counts by bin.
+    exposures : mapping
+        Channel -> what was collected, and when.
+    prediction : Prediction
+        Templates of the signal.
+    provenance : mapping, optional
+        Goes into the meta document.
+
+    Returns
+    -------
+    Workspace
+        The measurement is ``PROCESS@g_ref=VALUE``, its parameter mu = (g/g_ref)^2.
+
+    Raises
+    ------
+    InputError
+        If histograms or templates do not fit the experiment.
+    InferenceError
+        If the backgrounds cannot be fitted or linearised.
+    """
+    edges = bin_edges(experiment.observables[0])
+    parts = channels(experiment)
+    _check(experiment, parts, observed, exposures, prediction, edges)
+    reference = experiment.coupling.reference.value
+    signal = {
+        channel.name: _signal_counts(
+            prediction, channel, exposures[channel.name], reference, edges
+        )
+        for channel in parts
+    }
+    free_bins = any(isinstance(b.shape, FreePerBin) for b in experiment.backgrounds)
+    fit = None
+    if not free_bins:
+        fit = fit_backgrounds(experiment, parts, exposures, observed, signal, edges)
+    models = []
+    for channel in parts:
+        samples = _signal_samples(experiment, prediction, channel, exposures, reference)
+        for background in experiment.backgrounds:
+            if not present(background, channel):
+                continue
+            if fit is None:
+                samples.append(
+                    _free_bins(
+                        experiment, background, channel, observed, exposures, edges
+                    )
+                )
+            else:
+                sample = _component(
+                    experiment, background, channel, exposures[channel.name], fit, edges
+                )
+                if sample is not None:
+                    samples.append(sample)
+        if not samples:
+            raise InputError("nothing is expected", field=f"channels.{channel.name}")
+        models.append(
+            ChannelModel(channel.name, observed[channel.name], tuple(samples))
+        )
+    processes = "+".join(signal.process for signal in experiment.signals)
+    spec = assemble(
+        models,
+        measurement=measurement_name(processes, reference),
+        poi=POI,
+        parameters=_parameters(models, fit),
+    )
+    meta = _meta(experiment, parts, exposures, prediction, edges)
+    if fit is not None:
+        meta["background_fit"] = fit.to_dict()
+        meta["closure"] = closure_of_shapes(
+            experiment, parts, exposures, fit, spec, edges, SHAPE_SIGMAS
+        )
+    meta["provenance"] = dict(provenance or {})
+    return Workspace(spec=spec, meta=meta)
+
+
+def _signal_counts(
+    prediction: Prediction,
+    channel: Channel,
+    exposure: Exposure,
+    reference: float,
+    edges: _Array,
+) -> _Array:
+    total = np.zeros(edges.size - 1)
+    for signal in prediction.signals[channel.name]:
+        squared = _squared(signal.nominal.coefficients, signal.process)
+        total += squared * reference**2 * exposure.kg_day
+    return total
+
+
+def _squared(coefficients: Mapping[str, _Array], process: str) -> _Array:
+    """The coefficient of g^2; other terms need a linked parameter."""
+    if len(coefficients) != 1:
+        raise InputError(
+            "the process interferes with the Standard Model: mu = (g/g_ref)^2 does not "
+            "describe it", field="signals", found=process,
+            expected="a process that goes with the square of the coupling",
+        )  # fmt: skip
+    ((monomial, values),) = coefficients.items()
+    if not monomial.endswith("^2"):
+        raise InputError("no square of a coupling", field="signals", found=monomial)
+    return values
+
+
+def _signal_samples(
+    experiment: Experiment,
+    prediction: Prediction,
+    channel: Channel,
+    exposures: Mapping[str, Exposure],
+    reference: float,
+) -> list[Sample]:
+    scale = reference**2 * exposures[channel.name].kg_day
+    samples = []
+    for signal in prediction.signals[channel.name]:
+        modifiers = [normfactor(POI)]
+        for systematic in experiment.systematics:
+            name = nuisance_name(systematic, channel)
+            if systematic.effect == "flux":
+                modifiers.append(normsys(name, systematic.size.canonical))
+                continue
+            if name not in signal.variations:
+                raise InputError(
+                    "the template lacks a variation", field=f"{channel.name}.{name}",
+                    expected="a template made from this experiment file",
+                )  # fmt: skip
+            high, low = (
+                scale * _squared(varied.coefficients, signal.process)
+                for varied in signal.variations[name]
+            )
+            modifiers.append(histosys(name, high, low))
+        samples.append(
+            Sample(
+                signal.process,
+                scale * _squared(signal.nominal.coefficients, signal.process),
+                tuple(modifiers),
+            )
+        )
+    return samples
+
+
+def _component(
+    experiment: Experiment,
+    background: Background,
+    channel: Channel,
+    exposure: Exposure,
+    fit: BackgroundFit,
+    edges: _Array,
+) -> Sample | None:
+    factor = time_factor(background, exposure, channel, experiment)
+    if factor == 0:
+        return None
+    norm = norm_name(background, channel)
+    scale = exposure.kg_day * factor * _nominal_norm(fit, norm, background)
+    shape = next(
+        (p for p in shape_parameters([background]) if p.name in fit.shapes), None
+    )
+    at = None if shape is None else fit.shapes[shape.name]
+
+    def counts(
+        parameter: float | None = at, *, energy: float = 1.0, width: float = 1.0
+    ) -> _Array:
+        return scale * component_counts(
+            background, channel, edges,
+            parameter=parameter, energy_scale=energy, resolution_scale=width,
+        )  # fmt: skip
+
+    nominal = counts()
+    if background.constraint == "free":
+        modifiers = [normfactor(norm)]
+    else:
+        modifiers = [normsys(norm, background.constraint.canonical)]
+    if shape is not None and at is not None:
+        step = SHAPE_SIGMAS * fit.shape_errors[shape.name]
+        if at - step <= 0 < at:
+            raise InferenceError(
+                "the data do not determine the shape of a background",
+                file=experiment.name, field=shape.name,
+                found=f"{at:.3g} +- {fit.shape_errors[shape.name]:.2g}",
+                expected="a value three uncertainties above 0; fix it, or leave it out",
+            )  # fmt: skip
+        modifiers.append(histosys(shape.name, counts(at + step), counts(at - step)))
+    for systematic in experiment.systematics:
+        modifiers.extend(_detector_effect(systematic, channel, nominal, counts))
+    return Sample(background.name, nominal, tuple(modifiers))
+
+
+def _detector_effect(
+    systematic: Systematic, channel: Channel, nominal: _Array, counts: Any
+) -> list[Modifier]:
+    """What the detector does to every sample, unless it does nothing to this one."""
+    size = systematic.size.canonical
+    if systematic.effect == "flux":
+        return []
+    if systematic.effect == "efficiency":
+        high, low = nominal * (1 + size), nominal * (1 - size)
+    elif systematic.effect == "energy-scale":
+        high, low = counts(energy=1 + size), counts(energy=1 - size)
+    else:
+        high, low = counts(width=1 + size), counts(width=1 - size)
+    if np.array_equal(high, nominal) and np.array_equal(low, nominal):
+        return []
+    return [histosys(nuisance_name(systematic, channel), high, low)]
+
+
+def _free_bins(
+    experiment: Experiment,
+    background: Background,
+    channel: Channel,
+    observed: Mapping[str, _Array],
+    exposures: Mapping[str, Exposure],
+    edges: _Array,
+) -> Sample:
+    """A free content in each bin, one for all periods of a detector and region."""
+    mates = [
+        c for c in channels(experiment)
+        if (c.detector.name, c.region.name)
+        == (channel.detector.name, channel.region.name)
+    ]  # fmt: skip
+    exposure = sum(exposures[c.name].kg_day for c in mates)
+    # an empty bin keeps a content that its factor can move
+    pooled = np.maximum(np.sum([observed[c.name] for c in mates], axis=0), 0.5)
+    scale = exposures[channel.name].kg_day / exposure
+    nominal = scale * pooled
+
+    def counts(*, energy: float = 1.0, width: float = 1.0) -> _Array:
+        if width != 1.0:  # no shape is known that could be smeared
+            return nominal
+        return scale * _stretched(pooled, edges, energy)
+
+    name = "_".join(
+        ["bins", background.name]
+        + ([channel.detector.name] if len(experiment.detectors) > 1 else [])
+        + ([channel.region.name] if len(experiment.regions) > 1 else [])
+    )
+    modifiers = [shapefactor(name)]
+    for systematic in experiment.systematics:
+        modifiers.extend(_detector_effect(systematic, channel, nominal, counts))
+    return Sample(background.name, nominal, tuple(modifiers))
+
+
+def _stretched(counts: _Array, edges: _Array, energy_scale: float) -> _Array:
+    """Counts after the measured energy was multiplied, from the running sum.
+
+    The running sum is interpolated monotonically, so that no bin turns negative;
+    beyond the ends the density of the outermost bin goes on.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    width = np.diff(edges)
+    reach = np.array([edges[0] - width[0], *edges, edges[-1] + width[-1]])
+    total = np.concatenate([[0.0], np.cumsum([counts[0], *counts, counts[-1]])])
+    return np.diff(PchipInterpolator(reach, total)(edges / energy_scale))
+
+
+def _nominal_norm(fit: BackgroundFit, norm: str, background: Background) -> float:
+    """Scale of a free component: its fit, or its uncertainty where it fits to none."""
+    if background.constraint != "free":
+        return 1.0
+    value = max(fit.norms[norm], fit.norm_errors[norm])
+    if value <= 0:
+        raise InferenceError(
+            "the data do not determine the rate of a background", field=norm,
+            found=f"{fit.norms[norm]:.3g} +- {fit.norm_errors[norm]:.2g}",
+        )  # fmt: skip
+    return value
+
+
+def _parameters(
+    models: Sequence[ChannelModel], fit: BackgroundFit | None
+) -> dict[str, dict[str, Any]]:
+    """Starting values and bounds; pyhf's own bounds of (0, 10) would be reached."""
+    parameters: dict[str, dict[str, Any]] = {
+        POI: {"inits": [1.0], "bounds": [list(_POI_BOUNDS)]}
+    }
+    for model in models:
+        for sample in model.samples:
+            for modifier in sample.modifiers:
+                name = modifier["name"]
+                if modifier["type"] == "normfactor" and name != POI and fit is not None:
+                    value = fit.norms[name]
+                    scale = max(value, fit.norm_errors[name])
+                    parameters[name] = {
+                        "inits": [max(value / scale, 0.01)],
+                        "bounds": [[0.0, 10.0]],
+                    }
+                elif modifier["type"] == "shapefactor":
+                    bins = len(sample.data)
+                    parameters[name] = {
+                        "inits": [1.0] * bins,
+                        "bounds": [[1e-6, 20.0]] * bins,
+                    }
+    return parameters
+
+
+def _meta(
+    experiment: Experiment,
+    parts: Sequence[Channel],
+    exposures: Mapping[str, Exposure],
+    prediction: Prediction,
+    edges: _Array,
+) -> dict[str, Any]:
+    coupling = experiment.coupling
+    first = next(
+        (signals[0].nominal for signals in prediction.signals.values() if signals), None
+    )
+    metadata = dict(first.metadata) if first is not None else {}
+    return {
+        "schema": "nuem-workspace-meta-1",
+        "experiment": experiment.name,
+        "definition": {
+            "processes": [str(signal.process) for signal in experiment.signals],
+            "symbol": coupling.symbol,
+            "reference": coupling.reference.value,
+            "unit": coupling.reference.unit,
+            "power": 2,
+            "flavours": [str(flavour) for flavour in coupling.flavours],
+            "definition": coupling.definition,
+            "sign": coupling.sign,
+            "zero": coupling.zero,
+            "methods": [str(signal.method) for signal in experiment.signals],
+            "convention": "physical",
+            "regulator": metadata.get("regulator"),
+        },
+        "channels": {
+            channel.name: {
+                "detector": channel.detector.name,
+                "period": channel.period.name,
+                "region": channel.region.name,
+                "exposure_kg_day": exposures[channel.name].kg_day,
+                "edges": edges.tolist(),
+                "unit": experiment.observables[0].unit,
+            }
+            for channel in parts
+        },
+        "notes": list(first.notes) if first is not None else [],
+    }
+
+
+def _check(
+    experiment: Experiment,
+    parts: Sequence[Channel],
+    observed: Mapping[str, _Array],
+    exposures: Mapping[str, Exposure],
+    prediction: Prediction,
+    edges: _Array,
+) -> None:
+    names = [channel.name for channel in parts]
+    for what, there in (
+        ("histograms", observed), ("exposures", exposures), ("template", prediction.signals),
+    ):  # fmt: skip
+        if set(there) != set(names):
+            raise InputError(
+                "channels do not fit the experiment", file=experiment.name, field=what,
+                found=", ".join(sorted(there)), expected=", ".join(names),
+            )  # fmt: skip
+    for channel in names:
+        if observed[channel].shape != (edges.size - 1,):
+            raise InputError(
+                "bins do not fit the experiment", field=f"histograms.{channel}",
+                found=observed[channel].shape, expected=(edges.size - 1,),
+            )  # fmt: skip
+        if not exposures[channel].kg_day > 0:
+            raise InferenceError("no live time", field=f"channels.{channel}")
+        for signal in prediction.signals[channel]:
+            if not np.array_equal(signal.nominal.edges[0], edges):
+                raise InputError(
+                    "bins do not fit the experiment", field=f"template.{channel}"
+                )
+    if not any(prediction.signals.values()):
+        raise InferenceError(
+            "no source shines in any channel", file=experiment.name, field="sources"
+        )

@@ -1,0 +1,383 @@
+"""From an experiment file to what it predicts: flux, response, templates by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.errors import InferenceError, InputError
+from nuem.inputs.schema import Coupling, Experiment, ReactorSource, Signal, Systematic
+from nuem.inputs.vocabulary import (
+    COUPLING_DEFAULT,
+    COUPLING_SYMBOL,
+    COUPLING_UNIT,
+    Flavour,
+    Process,
+)
+
+if TYPE_CHECKING:
+    from nuem.models.detector import Response
+    from nuem.models.flux.spectrum import Flux
+    from nuem.models.template import Template
+
+__all__ = [
+    "Prediction",
+    "SignalTemplate",
+    "channel_flux",
+    "channel_response",
+    "nuisance_name",
+    "predict",
+    "with_process",
+]
+
+SCHEMA = "nuem-template-1"
+
+
+@dataclass(frozen=True)
+class SignalTemplate:
+    """The template of one signal in one channel, with its variations.
+
+    Attributes
+    ----------
+    process, method : str
+        What was calculated, and how.
+    nominal : Template
+        Counts/(kg day) by bin for each monomial of the coupling.
+    variations : dict
+        Nuisance parameter -> templates at plus and minus one sigma.
+    """
+
+    process: str
+    method: str
+    nominal: Template
+    variations: Mapping[str, tuple[Template, Template]]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Templates of all signals in all channels.
+
+    Attributes
+    ----------
+    experiment : str
+        Name of the experiment.
+    signals : dict
+        Channel -> its signals; empty where the source does not shine.
+    provenance : dict
+    """
+
+    experiment: str
+    signals: Mapping[str, tuple[SignalTemplate, ...]]
+    provenance: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of ``nuem template``."""
+        return {
+            "schema": SCHEMA,
+            "experiment": self.experiment,
+            "channels": {
+                channel: [
+                    {
+                        "process": signal.process,
+                        "method": signal.method,
+                        "nominal": signal.nominal.as_dict(),
+                        "variations": {
+                            name: {"up": up.as_dict(), "down": down.as_dict()}
+                            for name, (up, down) in signal.variations.items()
+                        },
+                    }
+                    for signal in signals
+                ]
+                for channel, signals in self.signals.items()
+            },
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Any, file: object = None) -> Prediction:
+        """Read the document of ``nuem template``.
+
+        Raises
+        ------
+        InputError
+            If it is something else.
+        """
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            found = document.get("schema") if isinstance(document, dict) else None
+            raise InputError(
+                "not a template document", file=file, field="schema",
+                found=repr(found), expected=repr(SCHEMA),
+            )  # fmt: skip
+        try:
+            return cls(
+                experiment=document["experiment"],
+                signals={
+                    channel: tuple(_signal(entry) for entry in entries)
+                    for channel, entries in document["channels"].items()
+                },
+                provenance=document["provenance"],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"damaged template document ({type(error).__name__}: {error})",
+                file=file,
+            ) from None
+
+
+def with_process(experiment: Experiment, process: Process | str) -> Experiment:
+    """The experiment with another process in place of its own.
+
+    The coupling that drives it takes over the flavours of the experiment's own, with
+    a reference value of its own.
+
+    Raises
+    ------
+    InputError
+        If there is no such process or it has no coupling.
+    """
+    try:
+        process = Process(process)
+    except ValueError:
+        raise InputError(
+            "no such process", found=repr(process), expected=", ".join(Process)
+        ) from None
+    symbol = COUPLING_SYMBOL[process]
+    if symbol is None:
+        raise InputError("the process has no coupling to set a limit on", found=process)
+    signal = Signal(process=process, method=experiment.signals[0].method)
+    if [s.process for s in experiment.signals] == [process]:
+        return experiment
+    reference, definition, zero = COUPLING_DEFAULT[symbol]
+    coupling = Coupling.model_validate(
+        {
+            "symbol": symbol,
+            "reference": {
+                "value": reference, "unit": COUPLING_UNIT[symbol],
+                "status": "assumed", "source": "scale of the workspace",
+            },
+            "definition": definition,
+            "flavours": experiment.coupling.flavours,
+            "sign": "only the square enters",
+            "zero": zero,
+        }
+    )  # fmt: skip
+    changed = experiment.model_copy(update={"signals": [signal], "coupling": coupling})
+    return Experiment.model_validate(changed.model_dump())
+
+
+def channel_flux(experiment: Experiment, channel: Channel) -> Flux | None:
+    """Neutrino flux in a channel, all sources with the weights of its period.
+
+    Returns
+    -------
+    Flux or None
+        None where no source shines.
+    """
+    from nuem.models.flux import reactor_flux, solar_flux
+
+    total = None
+    for source in experiment.sources:
+        weight = source.weights.values[channel.period.name]
+        if weight == 0:
+            continue
+        if isinstance(source, ReactorSource):
+            flux = reactor_flux(
+                flux=source.total_flux.canonical if source.total_flux else None,
+                power_gw=source.power.canonical if source.power else None,
+                distance_m=source.distance.canonical if source.distance else None,
+                fractions=source.fission_fractions.values,
+            )
+        else:
+            flux = solar_flux(source.branches)
+        flux = flux.scale(weight)
+        total = flux if total is None else total + flux
+    if total is not None:
+        _check_flavours(experiment, total.flavours)
+    return total
+
+
+def channel_response(channel: Channel) -> Response:
+    """The response of a channel as the models take it."""
+    from nuem.models.detector import Response
+
+    response = channel.response
+    return Response(
+        resolution=response.resolution,
+        floor_kev=response.floor.canonical,
+        kernel_sigma=response.kernel_width,
+        trigger_efficiency=response.trigger_efficiency,
+        cut_efficiency=response.cut_efficiency,
+        breakpoints_kev=tuple(x for x, _ in response.trigger_efficiency.points or ()),
+    )
+
+
+def nuisance_name(systematic: Systematic, channel: Channel) -> str:
+    """Name of the nuisance parameter: one for each member of the scope.
+
+    Examples
+    --------
+    >>> from nuem.inputs.catalogue import load_experiment
+    >>> e = load_experiment("texono-pcge")
+    >>> [nuisance_name(s, channels(e)[0]) for s in e.systematics]
+    ['reactor-flux', 'gain_on', 'resolution_pcge', 'efficiency_on']
+    """
+    suffix = {
+        "all": None,
+        "detector": channel.detector.name,
+        "period": channel.period.name,
+        "region": channel.region.name,
+        "channel": channel.name,
+    }[systematic.scope]
+    return systematic.name if suffix is None else f"{systematic.name}_{suffix}"
+
+
+def predict(
+    experiment: Experiment, *, provenance: Mapping[str, Any] | None = None
+) -> Prediction:
+    """Templates of all signals in all channels, with their variations.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to predict.
+    provenance : mapping, optional
+        Goes into the result.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    ModelError
+        If a model is asked outside its range.
+    InferenceError
+        If more of a bin comes from below the floor than the experiment file allows.
+
+    Examples
+    --------
+    >>> from nuem.inputs.catalogue import load_experiment
+    >>> p = predict(load_experiment("texono-pcge"))
+    >>> {name: len(signals) for name, signals in p.signals.items()}
+    {'on': 1, 'off': 0}
+    """
+    edges = bin_edges(experiment.observables[0])
+    signals: dict[str, tuple[SignalTemplate, ...]] = {}
+    known: dict[str, SignalTemplate] = {}
+    for channel in channels(experiment):
+        flux = channel_flux(experiment, channel)
+        if flux is None:
+            signals[channel.name] = ()
+            continue
+        weights = [s.weights.values[channel.period.name] for s in experiment.sources]
+        found = []
+        for signal in experiment.signals:
+            varied = [
+                (nuisance_name(systematic, channel), systematic)
+                for systematic in experiment.systematics
+                if systematic.effect != "flux"
+            ]
+            # three regions of one detector need not be calculated three times
+            key = repr(
+                (signal, channel.detector.target, channel.response, weights,
+                 [name for name, _ in varied])
+            )  # fmt: skip
+            if key not in known:
+                known[key] = _calculate(signal, channel, flux, edges, varied)
+            found.append(known[key])
+            _check_floor(channel, known[key], edges)
+        signals[channel.name] = tuple(found)
+    return Prediction(experiment.name, signals, dict(provenance or {}))
+
+
+def _calculate(
+    signal: Signal,
+    channel: Channel,
+    flux: Flux,
+    edges: NDArray[np.float64],
+    varied: Iterable[tuple[str, Systematic]],
+) -> SignalTemplate:
+    from nuem.models.template import template
+
+    def at(response: Response) -> Template:
+        return template(
+            signal.process, channel.detector.target, flux, response, edges,
+            method=signal.method, photoabsorption=signal.photoabsorption,
+        )  # fmt: skip
+
+    response = channel_response(channel)
+    nominal = at(response)
+    variations = {}
+    for name, systematic in varied:
+        size = systematic.size.canonical
+        if systematic.effect == "efficiency":
+            pair = nominal.scale(1 + size), nominal.scale(1 - size)
+        elif systematic.effect == "energy-scale":
+            pair = at(response.vary(scale=1 + size)), at(response.vary(scale=1 - size))
+        else:
+            pair = (
+                at(response.vary(resolution=1 + size)),
+                at(response.vary(resolution=1 - size)),
+            )
+        variations[name] = pair
+    return SignalTemplate(signal.process, signal.method, nominal, variations)
+
+
+def _check_floor(
+    channel: Channel, signal: SignalTemplate, edges: NDArray[np.float64]
+) -> None:
+    share = signal.nominal.below_floor_fraction()
+    allowed = channel.response.max_below_floor
+    worst = int(np.argmax(share))
+    if share[worst] > allowed:
+        raise InferenceError(
+            "too much of a bin comes from recoils below the floor of the model",
+            field=f"{channel.name}, {edges[worst]:g} to {edges[worst + 1]:g} keV",
+            found=f"{share[worst]:.0%}",
+            expected=f"at most {allowed:.0%} (response.max_below_floor)",
+        )
+
+
+def _check_flavours(experiment: Experiment, there: Iterable[Flavour]) -> None:
+    stated = set(experiment.coupling.flavours)
+    for flavour in there:
+        if flavour not in stated:
+            raise InputError(
+                "a source has a flavour that the coupling does not name",
+                file=experiment.name, field="coupling.flavours",
+                found=", ".join(experiment.coupling.flavours), expected=flavour,
+            )  # fmt: skip
+
+
+def _signal(entry: Mapping[str, Any]) -> SignalTemplate:
+    return SignalTemplate(
+        process=str(entry["process"]),
+        method=str(entry["method"]),
+        nominal=_template(entry["nominal"]),
+        variations={
+            name: (_template(pair["up"]), _template(pair["down"]))
+            for name, pair in entry["variations"].items()
+        },
+    )
+
+
+def _template(entry: Mapping[str, Any]) -> Template:
+    from nuem.models.template import Template
+
+    def arrays(values: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+        return {name: np.asarray(v, dtype=float) for name, v in values.items()}
+
+    return Template(
+        coefficients=arrays(entry["coefficients"]),
+        edges=tuple(np.asarray(axis, dtype=float) for axis in entry["edges"]),
+        unit=entry["unit"],
+        below_floor=arrays(entry["below_floor"]),
+        leading=entry["leading"],
+        notes=tuple(entry["notes"]),
+        metadata=entry["metadata"],
+    )

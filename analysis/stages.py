@@ -1,0 +1,294 @@
+"""The stages of an analysis: events, template, workspace, limit; each a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nuem.analysis.blinding import blinded_counts
+from nuem.analysis.exchange.provenance import digest, provenance
+from nuem.analysis.exchange.workspace import Workspace, definition_of
+from nuem.analysis.exposure import measured_exposures
+from nuem.analysis.inference.limits import Limit, upper_limit
+from nuem.analysis.modelling import build_workspace
+from nuem.analysis.prediction import Prediction, predict
+from nuem.inputs.catalogue import bin_edges, channels
+from nuem.inputs.errors import InputError
+from nuem.inputs.expressions import parse
+from nuem.inputs.quantities import statuses
+from nuem.inputs.schema import Experiment
+
+if TYPE_CHECKING:
+    from nuem.analysis.events.plan import EventPlan
+    from nuem.analysis.events.store import Histograms
+
+__all__ = [
+    "event_plan",
+    "histogram_events",
+    "limit_configuration",
+    "make_template",
+    "make_workspace",
+    "set_limit",
+    "stage_provenance",
+]
+
+Progress = Callable[[str], None]
+
+
+def event_plan(experiment: Experiment) -> EventPlan:
+    """What to do with the events of an experiment.
+
+    Examples
+    --------
+    >>> from nuem.inputs.catalogue import load_experiment
+    >>> [c.name for c in event_plan(load_experiment("xenon1t-sr1")).channels]
+    ['egg', 'u-volume', 'wall']
+    """
+    from nuem.analysis.events.observable import Observable
+    from nuem.analysis.events.plan import ChannelSpec, EventPlan
+    from nuem.analysis.events.runs import Layout
+    from nuem.analysis.events.selection import Cut, Derived
+
+    layout = experiment.events
+    specs = []
+    for channel in channels(experiment):
+        selects = [
+            part.select
+            for part in (channel.detector, channel.period, channel.region)
+            if part.select is not None
+        ]
+        text = " and ".join(f"({select})" for select in selects)
+        runs = channel.period.runs
+        specs.append(
+            ChannelSpec(
+                name=channel.name,
+                tree=channel.region.tree or layout.tree,
+                select=parse(text) if selects else None,
+                runs=None if runs is None else frozenset(runs),
+            )
+        )
+    names: dict[str, Any] = {"runs": None, "run": layout.run}
+    if layout.runs is not None:
+        if layout.runs.run != layout.run:
+            raise InputError(
+                "events and runs name the run number differently",
+                file=experiment.name, field="events.runs.run",
+                found=layout.runs.run, expected=layout.run,
+            )  # fmt: skip
+        names |= {
+            "runs": layout.runs.tree,
+            "live_time": layout.runs.live_time,
+            "start": layout.runs.start,
+        }
+    return EventPlan(
+        channels=tuple(specs),
+        observables=tuple(
+            Observable(
+                o.name, parse(o.expression), tuple(map(float, bin_edges(o))), o.unit
+            )
+            for o in experiment.observables
+        ),
+        derived=tuple(Derived(name, parse(t)) for name, t in layout.derived.items()),
+        cuts=tuple(Cut(cut.name, parse(cut.expression)) for cut in layout.cuts),
+        layout=Layout(**names),
+    )
+
+
+def histogram_events(
+    experiment: Experiment,
+    files: Sequence[str | Path],
+    *,
+    strict: bool = False,
+    configuration: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Histograms:
+    """Read events, cut and histogram them.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Says how the files are laid out, and what is cut and binned.
+    files : sequence of str or Path
+        ROOT files.
+    strict : bool
+        NaN and negative energies are an error instead of a warning.
+    configuration : mapping, optional
+        Goes into the provenance.
+    progress : callable, optional
+        Told how far it is.
+
+    Returns
+    -------
+    Histograms
+
+    Raises
+    ------
+    InputError
+        If a file, tree or branch is missing or damaged.
+    InferenceError
+        If no event is selected, or there is no live time.
+    """
+    from nuem.analysis.events.execute import histogram
+
+    say = progress or (lambda _: None)
+    return histogram(
+        event_plan(experiment), files, strict=strict,
+        progress=lambda done, of: say(f"events: {done} of {of}"),
+        provenance=stage_provenance(experiment, configuration or {}),
+    )  # fmt: skip
+
+
+def make_template(
+    experiment: Experiment, *, configuration: Mapping[str, Any] | None = None
+) -> Prediction:
+    """Predict the signal in all channels, with provenance.
+
+    Raises
+    ------
+    ModelError, InferenceError
+        If a model is asked outside its range, or the floor takes too much.
+    """
+    return predict(
+        experiment, provenance=stage_provenance(experiment, configuration or {})
+    )
+
+
+def make_workspace(
+    experiment: Experiment,
+    histograms: Histograms,
+    prediction: Prediction,
+    *,
+    unblind: bool = False,
+    configuration: Mapping[str, Any] | None = None,
+) -> Workspace:
+    """Put histograms and template together to a pyhf workspace.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    histograms : Histograms
+    prediction : Prediction
+        Template of the signal.
+    unblind : bool
+        Take the source-on counts of a blind experiment as they are.
+    configuration : mapping, optional
+        Goes into the provenance.
+
+    Returns
+    -------
+    Workspace
+
+    Raises
+    ------
+    InputError
+        If they do not belong together.
+    InferenceError
+        If the backgrounds cannot be fitted.
+    """
+    if experiment.blind and not unblind:
+        histograms = blinded_counts(experiment, histograms)
+    observed = {
+        name: np.asarray(h.values(), dtype=float)
+        for name, h in histograms.hists.items()
+    }
+    edges = bin_edges(experiment.observables[0])
+    for name, h in histograms.hists.items():
+        there = np.asarray(h.axes[0].edges)
+        if there.shape != edges.shape or not np.allclose(there, edges, rtol=1e-12):
+            raise InputError(
+                "bins do not fit the experiment", field=f"histograms.{name}",
+                found=f"{there.size - 1} bins from {there[0]:g} to {there[-1]:g}",
+                expected=f"{edges.size - 1} bins from {edges[0]:g} to {edges[-1]:g}",
+            )  # fmt: skip
+    inputs = [{"file": r.path, "sha256": r.sha256} for r in histograms.files]
+    workspace = build_workspace(
+        experiment, observed, measured_exposures(experiment, histograms), prediction,
+        provenance=stage_provenance(experiment, configuration or {}, inputs),
+    )  # fmt: skip
+    assert workspace.meta is not None
+    workspace.meta["cut_flow"] = histograms.cut_flow.to_dict()
+    workspace.meta["warnings"] = list(histograms.warnings)
+    workspace.meta["blind"] = experiment.blind and not unblind
+    return workspace
+
+
+def set_limit(
+    workspace: Workspace,
+    *,
+    cl: float = 0.9,
+    measurement: str | None = None,
+    progress: Progress | None = None,
+) -> Limit:
+    """Set the limit of a workspace, with the meaning its meta document gives.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    cl : float
+        Confidence level.
+    measurement : str, optional
+        Name of the measurement; needed where there are several.
+    progress : callable, optional
+        Told how far it is.
+
+    Returns
+    -------
+    Limit
+
+    Raises
+    ------
+    InputError
+        If the workspace or the level is wrong.
+    InferenceError
+        If there is no limit within the bounds.
+    """
+    meta = workspace.meta or {}
+    say = progress or (lambda _: None)
+    made_by = provenance(limit_configuration(workspace, cl, measurement))
+    # a workspace from elsewhere may have nothing to say of itself
+    made_by["workspace"] = meta.get("provenance")
+    made_by["numbers"] = (meta.get("provenance") or {}).get("numbers", {})
+    return upper_limit(
+        workspace.spec, cl=cl, measurement=measurement,
+        definition=definition_of(workspace, measurement),
+        provenance=made_by, name=workspace.name,
+        warnings=[*meta.get("warnings", []), *meta.get("notes", [])],
+        progress=lambda text: say(f"limit: {text}"),
+    )  # fmt: skip
+
+
+def stage_provenance(
+    experiment: Experiment,
+    configuration: Mapping[str, Any],
+    inputs: Iterable[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Provenance of a result of one experiment, with the status of its numbers."""
+    count: dict[str, int] = {}
+    for _, number in statuses(experiment):
+        count[number.status] = count.get(number.status, 0) + 1
+    document = provenance(
+        {
+            "experiment": experiment.name,
+            "file": experiment.model_dump(mode="json"),
+            **configuration,
+        },
+        inputs,
+    )
+    return {**document, "numbers": dict(sorted(count.items()))}
+
+
+def limit_configuration(
+    workspace: Workspace, cl: float, measurement: str | None
+) -> dict[str, Any]:
+    """What a limit depends on."""
+    return {
+        "stage": "limit",
+        "workspace_sha256": digest(workspace.spec),
+        "cl": cl,
+        "measurement": measurement,
+        "method": "cls",
+        "engine": "pyhf",
+    }

@@ -1,0 +1,1 @@
+"""What is known: experiments, published results, tables, and the shared words."""

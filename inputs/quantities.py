@@ -1,0 +1,291 @@
+"""Numbers with a unit, a status and a source, as experiment files write them.
+
+No number enters an analysis naked: the unit is checked against the dimension of
+the field, the status says whether it was published, and the source says where.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from nuem.inputs.errors import InputError
+from nuem.inputs.expressions import parse
+from nuem.inputs.vocabulary import UNITS
+
+__all__ = [
+    "CouplingValue",
+    "Curve",
+    "Energy",
+    "Exposure",
+    "Fraction",
+    "FreeNumber",
+    "Length",
+    "Mass",
+    "NumberTable",
+    "ParticleFlux",
+    "Power",
+    "Quantity",
+    "Rate",
+    "SpectralRate",
+    "Status",
+    "Time",
+    "statuses",
+]
+
+#: ``published``: read in the cited document. ``unconfirmed``: attributed to it, not
+#: verified. ``assumed``: our choice. ``fitted``: tuned to some other number.
+Status = Literal["published", "unconfirmed", "assumed", "fitted"]
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """Base of all parts of an experiment file: frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Attributed(Strict):
+    """Something that has a status and a source."""
+
+    status: Status
+    source: str = Field(min_length=1)
+
+
+class Quantity(Attributed):
+    """A number with its unit.
+
+    Attributes
+    ----------
+    value : float
+        The number, in ``unit``.
+    unit : str
+        One of the units of the dimension.
+    status, source : str
+        Where the number comes from.
+    """
+
+    dimension: ClassVar[str]
+    value: _Finite
+    unit: str
+
+    @property
+    def canonical(self) -> float:
+        """The value in the first unit of its dimension (keV, kg, d, kg day, ...)."""
+        return self.value * UNITS[self.dimension][self.unit]
+
+
+class Energy(Quantity):
+    """An energy, canonically in keV."""
+
+    dimension: ClassVar[str] = "energy"
+    value: _NotNegative
+    unit: Literal["keV", "eV", "MeV", "keVee", "eVee"]
+
+
+class Mass(Quantity):
+    """A target mass, canonically in kg."""
+
+    dimension: ClassVar[str] = "mass"
+    value: _Positive
+    unit: Literal["kg", "g", "t"]
+
+
+class Time(Quantity):
+    """A time, canonically in days."""
+
+    dimension: ClassVar[str] = "time"
+    value: _NotNegative
+    unit: Literal["d", "s", "h", "yr"]
+
+
+class Exposure(Quantity):
+    """Mass times live time, canonically in kg day."""
+
+    dimension: ClassVar[str] = "exposure"
+    value: _Positive
+    unit: Literal["kg day", "t yr"]
+
+
+class ParticleFlux(Quantity):
+    """A total neutrino flux, in cm^-2 s^-1."""
+
+    dimension: ClassVar[str] = "flux"
+    value: _Positive
+    unit: Literal["/cm2/s"]
+
+
+class Power(Quantity):
+    """A thermal power, canonically in GW."""
+
+    dimension: ClassVar[str] = "power"
+    value: _Positive
+    unit: Literal["GW", "MW"]
+
+
+class Length(Quantity):
+    """A distance, canonically in m."""
+
+    dimension: ClassVar[str] = "length"
+    value: _Positive
+    unit: Literal["m", "cm"]
+
+
+class SpectralRate(Quantity):
+    """A rate per energy, canonically in counts/(kg keV day)."""
+
+    dimension: ClassVar[str] = "spectral rate"
+    value: _NotNegative
+    unit: Literal["/(kg keV d)", "/(t keV yr)"]
+
+
+class Rate(Quantity):
+    """A rate, canonically in counts/(kg day)."""
+
+    dimension: ClassVar[str] = "rate"
+    value: _NotNegative
+    unit: Literal["/(kg d)", "/(t yr)"]
+
+
+class Fraction(Quantity):
+    """A relative size, canonically as a plain number."""
+
+    dimension: ClassVar[str] = "fraction"
+    value: _NotNegative
+    unit: Literal["1", "%"]
+
+
+class CouplingValue(Quantity):
+    """A coupling: charge in e, magnetic moment in mu_B, squared radius in cm^2."""
+
+    dimension: ClassVar[str] = "coupling"
+    value: _Positive
+    unit: Literal["e", "mu_B", "cm^2"]
+
+
+class FreeNumber(Attributed):
+    """A pure number that a fit may set free, such as a spectral index."""
+
+    value: _Finite
+    free: bool = False
+
+
+class NumberTable(Attributed):
+    """Several plain numbers that share one status and source.
+
+    Examples
+    --------
+    >>> NumberTable(values={"on": 1.0, "off": 0.0}, status="assumed",
+    ...             source="one reactor, no neighbour").values["on"]
+    1.0
+    """
+
+    values: dict[str, _NotNegative] = Field(min_length=1)
+
+
+class Curve(Attributed):
+    """A function of energy E in keV: an expression, or points joined by lines.
+
+    Examples
+    --------
+    >>> sigma = Curve(expression="0.31*sqrt(E) + 0.0037*E", status="unconfirmed",
+    ...               source="XENON1T")
+    >>> round(float(sigma(4.0)), 4)
+    0.6348
+    """
+
+    expression: str | None = None
+    points: list[tuple[_NotNegative, _Finite]] | None = Field(None, min_length=2)
+
+    @field_validator("expression")
+    @classmethod
+    def _is_function_of_energy(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        try:
+            unknown = parse(text).names - {"E"}
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        if unknown:
+            msg = f"unknown name {min(unknown)!r}, expected a function of E (keV)"
+            raise ValueError(msg)
+        return text
+
+    @field_validator("points")
+    @classmethod
+    def _ascends(
+        cls, points: list[tuple[float, float]] | None
+    ) -> list[tuple[float, float]] | None:
+        if points and any(b[0] <= a[0] for a, b in itertools.pairwise(points)):
+            msg = "energies must ascend"
+            raise ValueError(msg)
+        return points
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> Curve:
+        if (self.expression is None) == (self.points is None):
+            msg = "give either 'expression' or 'points'"
+            raise ValueError(msg)
+        return self
+
+    def __call__(self, energy_kev: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Evaluate at energies in keV.
+
+        Raises
+        ------
+        InputError
+            If an energy is outside the tabulated points, or the result not finite.
+        """
+        energy = np.asarray(energy_kev, dtype=float)
+        if self.points is not None:
+            x, y = np.array(self.points).T
+            if energy.size and (energy.min() < x[0] or energy.max() > x[-1]):
+                raise InputError(
+                    "energy outside the tabulated curve",
+                    found=f"{energy.min():g} to {energy.max():g} keV",
+                    expected=f"{x[0]:g} to {x[-1]:g} keV ({self.source})",
+                )
+            return np.interp(energy, x, y)
+        assert self.expression is not None
+        value = np.asarray(parse(self.expression)({"E": energy}), dtype=float)
+        value = np.broadcast_to(value, energy.shape).copy()
+        if not np.isfinite(value).all():
+            raise InputError(
+                "curve is not finite", field=self.expression, found=str(value.min())
+            )
+        return value
+
+
+def statuses(node: object, path: str = "") -> Iterator[tuple[str, Attributed]]:
+    """Walk a model and yield every attributed number with its dotted path.
+
+    Parameters
+    ----------
+    node : object
+        A model, a list or a mapping of models.
+    path : str
+        Dotted path of ``node`` itself.
+
+    Yields
+    ------
+    tuple of str and Attributed
+    """
+    if isinstance(node, Attributed):
+        yield path, node
+    if isinstance(node, BaseModel):
+        node = {name: getattr(node, name) for name in type(node).model_fields}
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from statuses(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            key = getattr(value, "name", index)
+            yield from statuses(value, f"{path}.{key}" if path else str(key))

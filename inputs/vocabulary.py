@@ -1,0 +1,129 @@
+"""The words that all rooms share: processes, methods, flavours, units.
+
+Everything here is a name of the field with one spelling. Schema, cross
+sections, templates, files and the command line use these and no synonyms.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = [
+    "COUPLING_DEFAULT",
+    "COUPLING_SYMBOL",
+    "COUPLING_UNIT",
+    "SQUARED_PROCESSES",
+    "UNITS",
+    "Flavour",
+    "Method",
+    "Photoabsorption",
+    "Process",
+]
+
+
+class Process(StrEnum):
+    """Scattering process and the coupling that it tests.
+
+    A diagonal coupling (millicharge, charge radius) stands for the whole cross
+    section with the Standard Model and the interference included; ``-transition``
+    and ``-magnetic`` for the electromagnetic term alone.
+    """
+
+    ELECTRON_SM = "electron-sm"
+    ELECTRON_MAGNETIC = "electron-magnetic"
+    ELECTRON_MILLICHARGE = "electron-millicharge"
+    ELECTRON_MILLICHARGE_TRANSITION = "electron-millicharge-transition"
+    ELECTRON_CHARGE_RADIUS = "electron-charge-radius"
+
+
+class Method(StrEnum):
+    """How the electrons of an atom are treated."""
+
+    FREE = "free"
+    STEPPED = "stepped"
+    EPA = "epa"
+    EPA_STEPPED = "epa+stepped"
+
+
+class Flavour(StrEnum):
+    """Neutrino flavour at the detector."""
+
+    NU_E = "nu-e"
+    NU_MU = "nu-mu"
+    NU_TAU = "nu-tau"
+    ANTI_NU_E = "anti-nu-e"
+    ANTI_NU_MU = "anti-nu-mu"
+    ANTI_NU_TAU = "anti-nu-tau"
+
+    @property
+    def is_antineutrino(self) -> bool:
+        """Whether this is an antineutrino."""
+        return self.value.startswith("anti-")
+
+
+class Photoabsorption(StrEnum):
+    """Table of photoabsorption cross sections."""
+
+    HENKE = "henke"
+    ELAM = "elam"
+    CHANTLER = "chantler"
+
+
+#: Symbol of the coupling of each process in template monomials ("q^2").
+COUPLING_SYMBOL: dict[Process, str | None] = {
+    Process.ELECTRON_SM: None,
+    Process.ELECTRON_MAGNETIC: "mu",
+    Process.ELECTRON_MILLICHARGE: "q",
+    Process.ELECTRON_MILLICHARGE_TRANSITION: "q",
+    Process.ELECTRON_CHARGE_RADIUS: "r2",
+}
+
+#: Unit of each coupling: elementary charge, Bohr magneton, squared radius.
+COUPLING_UNIT: dict[str, str] = {"q": "e", "mu": "mu_B", "r2": "cm^2"}
+
+#: Units accepted in experiment files: dimension -> {unit: factor to the first}.
+UNITS: dict[str, dict[str, float]] = {
+    "energy": {"keV": 1.0, "eV": 1e-3, "MeV": 1e3, "keVee": 1.0, "eVee": 1e-3},
+    "mass": {"kg": 1.0, "g": 1e-3, "t": 1e3},
+    "time": {"d": 1.0, "s": 1 / 86400, "h": 1 / 24, "yr": 365.25},
+    "exposure": {"kg day": 1.0, "t yr": 365250.0},
+    "flux": {"/cm2/s": 1.0},
+    "spectral rate": {"/(kg keV d)": 1.0, "/(t keV yr)": 1 / 365250.0},
+    "rate": {"/(kg d)": 1.0, "/(t yr)": 1 / 365250.0},
+    "fraction": {"1": 1.0, "%": 0.01},
+    "power": {"GW": 1.0, "MW": 1e-3},
+    "length": {"m": 1.0, "cm": 0.01},
+    "coupling": {"e": 1.0, "mu_B": 1.0, "cm^2": 1.0},
+}
+
+#: Processes whose rate goes with the square of the coupling alone.
+SQUARED_PROCESSES: tuple[Process, ...] = (
+    Process.ELECTRON_MILLICHARGE_TRANSITION,
+    Process.ELECTRON_MAGNETIC,
+)
+
+#: Coupling of an experiment that is asked for a process not in its file: reference
+#: value, definition, and what zero means.
+COUPLING_DEFAULT: dict[str, tuple[float, str, str]] = {
+    "q": (
+        1e-12,
+        (
+            "effective millicharge: q^2 is the sum over final flavours of |q_l'l|^2, "
+            "averaged over the arriving flavours, interference neglected"
+        ),
+        "no electric charge",
+    ),
+    "mu": (
+        1e-11,
+        (
+            "effective magnetic moment: mu^2 is the sum over final states of |mu_l'l|^2, "
+            "averaged over the arriving flavours"
+        ),
+        "no magnetic moment",
+    ),
+    "r2": (
+        1e-32,
+        "charge radius squared, diagonal in flavour, the same for all flavours",
+        "the value of the Standard Model",
+    ),
+}

@@ -1,0 +1,299 @@
+"""Templates: flux times cross section times response, in bins.
+
+A template holds counts per kg day in each bin for each monomial of the coupling,
+so that the expectation at any coupling is a polynomial of arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from nuem.inputs.errors import InputError
+from nuem.inputs.vocabulary import Method, Photoabsorption, Process
+from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, read_only
+from nuem.models.constants import SIN2_THETA_W
+from nuem.models.detector import Response
+from nuem.models.flux.spectrum import Flux
+from nuem.models.fold import Fold, recoil_spectrum
+from nuem.models.monomials import evaluate
+from nuem.models.quadrature import nodes, panels
+from nuem.models.targets import Element
+
+__all__ = ["Template", "recoil_spectrum", "template"]
+
+_ORDER = 4
+_RATIO = 1.25
+#: Lowest true recoil, keV, counted in the share that the floor removes: where the
+#: Henke tables begin, and where a few-eV band gap ends all talk of free electrons.
+LEAK_FROM_KEV = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """Binned prediction as a polynomial of couplings.
+
+    Attributes
+    ----------
+    coefficients : mapping of str to ndarray
+        Monomial to values, shape = bins of each axis.
+    edges : tuple of ndarray
+        Bin edges, one array for each axis.
+    unit : str
+        Unit of the values.
+    below_floor : mapping of str to ndarray
+        The same that true recoils from 10 eV up to the floor would have added;
+        they are not in the coefficients.
+    leading : str
+        Monomial that carries the coupling sought for.
+    notes : tuple of str
+        What a reader has to know: tables that end, kernels that are cut.
+    metadata : mapping of str to object
+        How it was made.
+
+    Examples
+    --------
+    >>> t = Template({"1": [1.0, 2.0], "q^2": [3.0, 0.0]}, ([0.0, 1.0, 2.0],))
+    >>> t.evaluate(2.0), (t + t.scale(2.0)).evaluate(0.0)
+    (array([13.,  2.]), array([3., 6.]))
+    """
+
+    coefficients: Mapping[str, FloatArray]
+    edges: tuple[FloatArray, ...]
+    unit: str = "counts/(kg d)"
+    below_floor: Mapping[str, FloatArray] = field(default_factory=dict)
+    leading: str = ""
+    notes: tuple[str, ...] = ()
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check shapes, and take copies that cannot be written to."""
+        edges = tuple(read_only(bin_edges(axis, "edges")) for axis in self.edges)
+        shape = tuple(axis.size - 1 for axis in edges)
+        if not self.coefficients:
+            raise InputError("a template without terms", field="coefficients")
+        values = {key: read_only(array) for key, array in self.coefficients.items()}
+        below = {key: read_only(array) for key, array in self.below_floor.items()}
+        for key, array in [*values.items(), *below.items()]:
+            if array.shape != shape:
+                raise InputError(
+                    "values do not fit the bins",
+                    field=f"coefficients.{key}",
+                    found=f"shape {array.shape}",
+                    expected=f"shape {shape}",
+                )
+        set_ = object.__setattr__
+        set_(self, "edges", edges)
+        set_(self, "coefficients", MappingProxyType(values))
+        set_(self, "below_floor", MappingProxyType(below))
+        set_(self, "leading", self.leading or list(values)[-1])
+        set_(self, "notes", tuple(self.notes))
+        set_(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def evaluate(
+        self, coupling: float | Mapping[str, float] | None = None
+    ) -> FloatArray:
+        """Values at a coupling, or at couplings by symbol; shape of the bins."""
+        return evaluate(self.coefficients, coupling)
+
+    def below_floor_fraction(self, monomial: str | None = None) -> FloatArray:
+        """Share of each bin that the floor removes.
+
+        Parameters
+        ----------
+        monomial : str, optional
+            Which term; the leading one by default.
+
+        Returns
+        -------
+        ndarray
+            Below the floor over all, from 0 to 1; 0 where there is nothing.
+        """
+        name = monomial or self.leading
+        kept = self.coefficients[name]
+        removed = self.below_floor.get(name, np.zeros_like(kept))
+        total = kept + removed
+        return np.divide(removed, total, out=np.zeros_like(kept), where=total != 0.0)
+
+    def scale(self, factor: float | FloatArray) -> Template:
+        """Template times a number, or times a number for each bin."""
+        return replace(
+            self,
+            coefficients={k: v * factor for k, v in self.coefficients.items()},
+            below_floor={k: v * factor for k, v in self.below_floor.items()},
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists and strings, for a JSON document."""
+        return {
+            "coefficients": {k: v.tolist() for k, v in self.coefficients.items()},
+            "edges": [axis.tolist() for axis in self.edges],
+            "unit": self.unit,
+            "below_floor": {k: v.tolist() for k, v in self.below_floor.items()},
+            "leading": self.leading,
+            "notes": list(self.notes),
+            "metadata": dict(self.metadata),
+        }
+
+    def __add__(self, other: Template) -> Template:
+        """Sum of two templates on the same bins, for couplings that are the same."""
+        if not isinstance(other, Template):
+            return NotImplemented
+        same = len(self.edges) == len(other.edges) and all(
+            np.array_equal(a, b) for a, b in zip(self.edges, other.edges, strict=True)
+        )
+        if not same or self.unit != other.unit:
+            raise InputError("templates with different bins or units cannot be added")
+        return Template(
+            _sum(self.coefficients, other.coefficients),
+            self.edges,
+            self.unit,
+            _sum(self.below_floor, other.below_floor),
+            self.leading,
+            tuple(dict.fromkeys(self.notes + other.notes)),
+            {"sum of": (dict(self.metadata), dict(other.metadata))},
+        )
+
+
+def _sum(
+    a: Mapping[str, FloatArray], b: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
+    result = dict(a)
+    for key, array in b.items():
+        result[key] = result[key] + array if key in result else array
+    return result
+
+
+def template(
+    process: Process | str,
+    target: Element | str,
+    flux: Flux,
+    response: Response | None,
+    edges_kev: ArrayLike,
+    *,
+    method: Method | str,
+    sin2_theta_w: float = SIN2_THETA_W,
+    photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+    by_flavour: bool = False,
+) -> Template:
+    """Counts per kg day in bins of the measured energy.
+
+    Parameters
+    ----------
+    process, target, method
+        See :func:`nuem.models.electron.coefficients`.
+    flux : Flux
+        Neutrinos at the detector; each flavour has its own couplings.
+    response : Response or None
+        Detector; None for a perfect one without floor.
+    edges_kev : array_like
+        Bin edges in the measured energy, keV.
+    sin2_theta_w, photoabsorption
+        See :class:`nuem.models.scattering.ElectronScattering`.
+    by_flavour : bool
+        Give each flavour a coupling of its own (``q_e``, ``q_mu``, ``q_tau``)
+        instead of one that all share.
+
+    Returns
+    -------
+    Template
+        In counts/(kg d).
+
+    Raises
+    ------
+    InputError
+        For unknown words, bad edges, or a range that begins at 0.
+    ModelError
+        If the method does not cover a true recoil that the bins can see.
+
+    Notes
+    -----
+    Composite Gauss-Legendre over true recoils, on panels that end at absorption
+    edges, points of tables, subshell energies, end points of the flux and at the
+    kinks of the response, and are no wider than half a sigma.
+
+    Examples
+    --------
+    >>> from nuem.models.flux import reactor_flux
+    >>> t = template("electron-millicharge-transition", "Ge", reactor_flux(flux=6.4e12),
+    ...              None, [0.3, 0.4, 0.5], method="free")
+    >>> (t.evaluate(1e-12) * 1e3).round(1)
+    array([31.1, 18.7])
+    """
+    edges = bin_edges(edges_kev)
+    detector = Response() if response is None else response
+    fold = Fold.build(
+        process,
+        target,
+        flux,
+        method=method,
+        sin2_theta_w=sin2_theta_w,
+        photoabsorption=photoabsorption,
+        by_flavour=by_flavour,
+    )
+    low, high = detector.true_range(edges)
+    if low <= 0.0:
+        raise InputError(
+            "the lowest true recoil is 0",
+            field="edges_kev",
+            found="0 keV",
+            expected="edges above 0, or a floor of the true recoil",
+        )
+    high = min(high, fold.maximum_recoil_kev)
+    values = _integrate(fold, detector, edges, low, high)
+    return Template(
+        values,
+        (edges,),
+        below_floor=_below_floor(fold, detector, edges),
+        leading=fold.leading,
+        notes=(*fold.notes(low, high), *_response_notes(detector)),
+        metadata={**fold.metadata, "floor in keV": detector.floor_kev},
+    )
+
+
+def _integrate(
+    fold: Fold, detector: Response, edges: FloatArray, low: float, high: float
+) -> dict[str, FloatArray]:
+    if not low < high:
+        return {name: np.zeros(edges.size - 1) for name in fold.monomials}
+    points = np.concatenate(
+        [fold.breakpoints(low, high), detector.kinks(edges), [low, high]]
+    )
+    points = np.unique(points[(points >= low) & (points <= high)])
+    width: FloatArray | float = np.inf
+    if detector.resolution is not None:
+        width = 0.5 * detector.sigma(points) / detector.energy_scale
+    split = panels(low, high, points, ratio=_RATIO, width=width)
+    true, weight = nodes(split, _ORDER)
+    matrix = detector.matrix(edges, true) * weight
+    return {name: matrix @ rate for name, rate in fold.rates(true).items()}
+
+
+def _below_floor(
+    fold: Fold, detector: Response, edges: FloatArray
+) -> dict[str, FloatArray]:
+    floor = detector.floor_kev
+    if floor <= LEAK_FROM_KEV:
+        return {}
+    open_ = replace(detector, floor_kev=LEAK_FROM_KEV)
+    # where the chosen table does not reach down, the diagnostic asks Henke's
+    wide = fold.covering(LEAK_FROM_KEV)
+    low, high = open_.true_range(edges)
+    high = min(high, floor, fold.maximum_recoil_kev)
+    return _integrate(wide, open_, edges, max(low, wide.lowest_recoil_kev), high)
+
+
+def _response_notes(detector: Response) -> Sequence[str]:
+    lines = []
+    if detector.floor_kev > 0.0:
+        lines.append(f"true recoils below {detector.floor_kev:g} keV are not modelled")
+    if detector.resolution is not None:
+        lines.append(
+            f"resolution kernel cut at {detector.kernel_sigma:g} sigma,"
+            " not renormalised"
+        )
+    return lines

@@ -1,0 +1,1 @@
+"""What is seen: figures from histograms, arrays and saved results."""

@@ -1,0 +1,220 @@
+"""Arrays like those of a germanium detector at a reactor, without randomness.
+
+The counts are expectations moved by a fixed pattern of the size of their errors:
+the same on every machine and with every version of a random generator.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nuem.plots.points import difference, rate
+
+EXPOSURES = {"ON": 124.2, "OFF": 70.3}
+LINES = {"Zn-65 L": 1.10, "Ge-68 L": 1.30, "Zn-65 K": 8.98, "Ge-68 K": 10.37}
+EDGES = np.concatenate(
+    [
+        np.linspace(0.3, 2.0, 35)[:-1],
+        np.linspace(2.0, 8.4, 17)[:-1],
+        np.linspace(8.4, 10.8, 25)[:-1],
+        np.linspace(10.8, 12.0, 5),
+    ]
+)
+_STRENGTH = {"Zn-65 L": 4.0, "Ge-68 L": 9.0, "Zn-65 K": 22.0, "Ge-68 K": 65.0}
+
+
+def pattern(size: int, shift: float = 0.0) -> np.ndarray:
+    """Numbers between about -1.4 and 1.4 that look like chance but are not."""
+    index = np.arange(size)
+    return 1.4 * np.sin(12.9898 * index + 78.233 * index**2 + shift)
+
+
+def background() -> np.ndarray:
+    """Rate in counts/(kg keV day): flat, a rise below 0.5 keV, and the lines."""
+    middle = (EDGES[1:] + EDGES[:-1]) / 2
+    result = 20 + 60 * np.exp(-(middle - 0.3) / 0.09)
+    for name, energy in LINES.items():
+        width = 0.05 + 0.006 * energy
+        result = result + _STRENGTH[name] / (
+            width * np.sqrt(2 * np.pi)
+        ) * 0.35 * np.exp(-0.5 * ((middle - energy) / width) ** 2)
+    return result
+
+
+def signal() -> np.ndarray:
+    """Rate of a millicharge signal at the limit: falling, with the L edge."""
+    middle = (EDGES[1:] + EDGES[:-1]) / 2
+    return 1.6 / middle + 1.1 * (middle > 1.25) / middle + 0.12 * (middle > 11.1)
+
+
+def expected(period: str) -> np.ndarray:
+    """Expected counts of the background."""
+    return background() * np.diff(EDGES) * EXPOSURES[period]
+
+
+def observed(period: str) -> np.ndarray:
+    """Counts of a period, whole numbers."""
+    mean = expected(period)
+    moved = mean + np.sqrt(mean) * pattern(mean.size, 2.0 * (period == "ON"))
+    return np.round(np.maximum(moved, 0))
+
+
+def spectra_arguments() -> dict[str, Any]:
+    """Arguments of `spectra` for two periods."""
+    return {
+        "edges": EDGES,
+        "counts": {name: observed(name) for name in EXPOSURES},
+        "exposures": EXPOSURES,
+        "models": {"OFF": {"background": expected("OFF")}},
+        "lines": LINES,
+        "experiment": "TEXONO-PCGe",
+        "status": "simulated",
+        "note": "124.2 (70.3) kg day ON (OFF)",
+    }
+
+
+def band_arguments() -> dict[str, Any]:
+    """Arguments of `band`: a xenon time projection chamber."""
+    x = 3 + 67 * (np.arange(420) * 0.6180339887 % 1)
+    centre = 3.05 - 0.012 * x + 1.1 / (x + 3)
+    y = centre + 0.075 * pattern(x.size) * (1 + 0.9 * (np.arange(x.size) % 29 == 3))
+    grid = np.linspace(4.0, 70.0, 30)
+    middle = 3.05 - 0.012 * grid + 1.1 / (grid + 3)
+    return {
+        "x": x,
+        "y": y,
+        "band_x": grid,
+        "quantiles": {
+            0.02: middle - 0.14,
+            0.1: middle - 0.09,
+            0.5: middle,
+            0.9: middle + 0.09,
+            0.98: middle + 0.14,
+        },
+        "x_quantity": "Corrected S1",
+        "x_unit": "PE",
+        "y_quantity": r"$\log_{10}$(corrected S2 / PE)",
+        "experiment": "XENON1T",
+        "status": "simulated",
+        "note": "SR1, 3\u201370 PE",
+    }
+
+
+def rate_arguments() -> dict[str, Any]:
+    """Arguments of `rates`: couplings in germanium at a reactor."""
+    t = np.geomspace(0.01, 100.0, 160)
+    atomic = 1 / t * (1 + 3.5 * (t > 1.25)) / (1 + (t / 3) ** 1.1)
+    nuclear = np.where(t < 0.35, 3e3 * np.exp(-t / 0.035), 0.0)
+    return {
+        "recoil_kev": t,
+        "curves": {
+            r"millicharge, $\delta_\mathrm{Q} = 10^{-12}$": atomic,
+            r"magnetic moment, $\mu_\nu = 10^{-11}\,\mu_\mathrm{B}$": 0.08 / t**0.9,
+            r"SM, $\bar{\nu}_e$-e": 1.2e-3 * (1 - 0.5 * np.exp(-t / 4)),
+            r"SM, $\bar{\nu}_e$-N": nuclear,
+        },
+        "threshold": 0.3,
+        "experiment": "Ge",
+        "note": r"$\phi$ = $10^{13}$ cm$^{-2}$ s$^{-1}$",
+    }
+
+
+def cross_section_arguments() -> dict[str, Any]:
+    """Arguments of `cross_sections`: three methods, with absorption edges."""
+    t = np.geomspace(0.01, 100.0, 160)
+    free = 32 * 5e-46 / t**2 * 0.3
+    edges = (1 + 4 * (t > 1.25)) * (1 + 7 * (t > 11.1))
+    ratio = 25 / (1 + (t / 0.6) ** 1.5) * edges
+    return {
+        "recoil_kev": t,
+        "curves": {
+            "free electrons": free,
+            "equivalent photons": free * ratio,
+            "atomic response": free * (0.85 * ratio + 1),
+        },
+        "lines": {"K": 11.1, "L3": 1.22, "L1": 1.41},
+        "note": r"Ge, $E_\nu$ = 1 MeV, $\delta_\mathrm{Q} = 10^{-12}$",
+    }
+
+
+def scan_arguments() -> dict[str, Any]:
+    """Arguments of `cls_scan`: the parameter is the square of a millicharge."""
+    tested = np.linspace(0.0, 8.0, 41)
+    steps = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    strength = 0.62 * tested[:, None]
+    expected_cls = np.exp(-strength * np.exp(-0.32 * steps)[None, :])
+    return {
+        "tested": tested,
+        "observed": np.exp(-0.52 * tested),
+        "expected": expected_cls,
+        "cl": 0.9,
+        "observed_limit": float(np.log(10) / 0.52),
+        "expected_limit": float(np.log(10) / 0.62),
+        "parameter": r"$\mu = (\delta_\mathrm{Q} / 10^{-12}\,e)^2$",
+        "coupling_reference": 1e-12,
+        "coupling": r"$|\delta_\mathrm{Q}|$",
+        "coupling_unit": "e",
+        "experiment": "TEXONO-PCGe",
+        "status": "simulated",
+        "note": "asymptotic",
+    }
+
+
+def residual_arguments() -> dict[str, Any]:
+    """Arguments of `residual`: ON - OFF with a fit and the signal at the limit."""
+    (on, on_errors), (off, off_errors) = (
+        rate(counts=observed(name), edges=EDGES, exposure=exposure)
+        for name, exposure in EXPOSURES.items()
+    )
+    values, both = difference(
+        minuend=on,
+        minuend_errors=on_errors,
+        subtrahend=off,
+        subtrahend_errors=off_errors,
+    )
+    return {
+        "edges": EDGES,
+        "values": values,
+        "value_errors": both,
+        "best_fit": 0.2 * signal(),
+        "best_fit_band": np.stack([-0.4 * signal(), 0.8 * signal()]),
+        "excluded": signal(),
+        "lines": LINES,
+        "log_energy": True,
+        "experiment": "TEXONO-PCGe",
+        "status": "simulated",
+        "note": "124.2 (70.3) kg day ON (OFF)",
+    }
+
+
+def cut_flow_arguments() -> dict[str, Any]:
+    """Arguments of `cut_flow` for two periods."""
+    return {
+        "cuts": ["all events", "energy finite", "anti-Compton", "cosmic veto"],
+        "counts": {
+            "ON": [1203400, 1203388, 410223, 52120],
+            "OFF": [703400, 703388, 231223, 29120],
+        },
+        "experiment": "TEXONO-PCGe",
+        "status": "simulated",
+    }
+
+
+@pytest.fixture
+def examples() -> SimpleNamespace:
+    """Arguments for every figure, made anew so that a test may change them."""
+    made = SimpleNamespace(
+        spectra=spectra_arguments(),
+        residual=residual_arguments(),
+        band=band_arguments(),
+        cut_flow=cut_flow_arguments(),
+        rates=rate_arguments(),
+        cross_sections=cross_section_arguments(),
+        cls_scan=scan_arguments(),
+    )
+    return deepcopy(made)
