@@ -179,7 +179,7 @@ def fit_backgrounds(
         value = saturated + _twice_poisson(
             counts, model(x[: split[0]], x[split[0] : split[1]], float(x[-1]))
         )
-        return value + sum(((x[i] - 1) / width) ** 2 for i, width in widths)
+        return float(value + sum(((x[i] - 1) / width) ** 2 for i, width in widths))
 
     shapes = [p.name for p in model.parameters]
     names = [*model.norms, *shapes, "mu"]
@@ -189,8 +189,11 @@ def fit_backgrounds(
     for name in model.norms:
         minuit.limits[name] = (0, None)
     for parameter in model.parameters:
-        ends = parameter.nominal / 10, parameter.nominal * 10
-        minuit.limits[parameter.name] = (min(ends), max(ends))
+        if parameter.name.endswith("_index"):  # may be 0, and of either sign
+            ends = parameter.nominal - 5, parameter.nominal + 5
+        else:
+            ends = parameter.nominal / 10, parameter.nominal * 10
+        minuit.limits[parameter.name] = ends
     with_signal = bool(model.signal.any())
     minuit.fixed["mu"] = not with_signal
     minuit.strategy = 1

@@ -16,13 +16,35 @@ from nuem.analysis.background import component_counts, norm_name, present, time_
 from nuem.analysis.background_fit import fit_backgrounds
 from nuem.analysis.exposure import measured_exposures
 from nuem.inputs.backgrounds import FreePerBin
-from nuem.inputs.catalogue import bin_edges, channels
+from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.errors import InferenceError
 from nuem.inputs.schema import Experiment
 
 if TYPE_CHECKING:
+    from nuem.analysis.events.cutflow import CutFlow
     from nuem.analysis.events.store import Histograms
 
-__all__ = ["blinded_counts"]
+__all__ = ["blinded_counts", "is_dark", "visible_cut_flow"]
+
+
+def is_dark(experiment: Experiment, channel: Channel) -> bool:
+    """Whether no source shines on a channel."""
+    return not any(
+        s.weights.values[channel.period.name] > 0 for s in experiment.sources
+    )
+
+
+def visible_cut_flow(experiment: Experiment, histograms: Histograms) -> CutFlow:
+    """The part of the cut flow that a blind analysis may look at."""
+    flows = histograms.cut_flow.channels
+    return replace(
+        histograms.cut_flow,
+        channels={
+            c.name: flows[c.name]
+            for c in channels(experiment)
+            if is_dark(experiment, c)
+        },
+    )
 
 
 def blinded_counts(experiment: Experiment, histograms: Histograms) -> Histograms:
@@ -43,15 +65,12 @@ def blinded_counts(experiment: Experiment, histograms: Histograms) -> Histograms
     Raises
     ------
     InferenceError
-        If the backgrounds cannot be fitted.
+        If the backgrounds cannot be fitted, or free bins have no source-off data.
     """
     parts = channels(experiment)
     edges = bin_edges(experiment.observables[0])
     exposure = measured_exposures(experiment, histograms)
-    off = [
-        c for c in parts
-        if not any(s.weights.values[c.period.name] > 0 for s in experiment.sources)
-    ]  # fmt: skip
+    off = [c for c in parts if is_dark(experiment, c)]
     counts = {
         c.name: np.asarray(histograms.hists[c.name].values(), dtype=float) for c in off
     }
@@ -75,6 +94,11 @@ def blinded_counts(experiment: Experiment, histograms: Histograms) -> Histograms
                     c for c in off
                     if (c.detector, c.region) == (channel.detector, channel.region)
                 ]  # fmt: skip
+                if not mates:
+                    raise InferenceError(
+                        "blind, and no source-off data to take the background from",
+                        file=experiment.name, field=f"channels.{channel.name}",
+                    )  # fmt: skip
                 seen = sum(exposure[c.name].kg_day for c in mates)
                 expected += (
                     np.sum([counts[c.name] for c in mates], axis=0)

@@ -45,11 +45,11 @@ class Exposure:
         return self.mass_kg * self.live_time_d
 
 
-def stated_exposure(channel: Channel, scale: float = 1.0) -> Exposure:
-    """The exposure that the experiment file states for a channel, times a factor."""
+def stated_exposure(channel: Channel) -> Exposure:
+    """The exposure that the experiment file states for a channel."""
     return Exposure(
         channel.mass_kg,
-        ((channel.period.start.canonical, channel.live_time_d * scale),),
+        ((channel.period.start.canonical, channel.live_time_d),),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.blinding import is_dark
 from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.exposure import Exposure
 from nuem.analysis.inference.fit import Fit
@@ -21,7 +22,7 @@ from nuem.inputs.schema import Experiment
 from nuem.inputs.vocabulary import COUPLING_UNIT, Process
 
 if TYPE_CHECKING:
-    from nuem.analysis.events.scatter import Scatter
+    from nuem.analysis.events.scatter import Band, Scatter
 
 __all__ = ["Drawing", "draw"]
 
@@ -43,7 +44,7 @@ class Drawing:
     ) -> None:
         self._experiment = experiment
         self._folder = folder
-        self._header = {
+        self._header: dict[str, Any] = {
             "experiment": experiment.title,
             "status": "simulated" if simulated else "data",
         }
@@ -120,7 +121,7 @@ class Drawing:
             values = (counts_on - self._background(fit, on)) / (on_kgd * width)
             errors = np.sqrt(np.maximum(counts_on, 1.0)) / (on_kgd * width)
             text = {
-                "quantity": "Rate \u2212 background",
+                "quantity": "Residual rate",
                 "values_name": "data \u2212 fitted background",
             }
         mu, error = fit.values[POI], fit.errors[POI]
@@ -203,17 +204,16 @@ class Drawing:
         )  # fmt: skip
         return self._save(figure, "cut-flow")
 
-    def band(self, search: Scatter, band: Scatter) -> list[Path]:
+    def band(self, search: Scatter, band: Band) -> list[Path]:
         """Search events over the band of the calibration events."""
         from nuem.plots.selection import band as draw_band
 
         calibration = self._experiment.calibration
         assert calibration is not None
-        curves = band.quantiles(calibration)
         x_name, _, x_unit = calibration.x_title.partition(" [")
         y_name, _, y_unit = calibration.y_title.partition(" [")
         figure = draw_band(
-            x=search.x, y=search.y, band_x=curves.x, quantiles=curves.levels,
+            x=search.x, y=search.y, band_x=band.x, quantiles=band.levels,
             x_quantity=x_name, y_quantity=y_name,
             x_unit=x_unit.rstrip("]"), y_unit=y_unit.rstrip("]"),
             band_name=calibration.title, **self._header,
@@ -243,13 +243,11 @@ class Drawing:
         }
 
     def _on_and_off(self) -> tuple[list[str], list[str]]:
-        on, off = [], []
+        on: list[str] = []
+        off: list[str] = []
         for channel in channels(self._experiment):
-            shines = any(
-                s.weights.values[channel.period.name] > 0
-                for s in self._experiment.sources
-            )
-            (on if shines else off).append(channel.name)
+            dark = is_dark(self._experiment, channel)
+            (off if dark else on).append(channel.name)
         return on, off
 
     def _brightest(self) -> Channel:
@@ -305,5 +303,5 @@ def draw(
         *drawing.residual(observed, exposures, fit, workspace, limit),
         *drawing.rates(),
         *drawing.scan(limit),
-        *drawing.cut_flow(cut_flow),
+        *(drawing.cut_flow(cut_flow) if cut_flow else []),
     ]

@@ -17,6 +17,7 @@ from nuem.analysis.background import (
 )
 from nuem.analysis.background_fit import BackgroundFit, fit_backgrounds
 from nuem.analysis.closure import closure_of_shapes
+from nuem.analysis.exchange.provenance import digest
 from nuem.analysis.exchange.workspace import (
     ChannelModel,
     Modifier,
@@ -31,12 +32,19 @@ from nuem.analysis.exchange.workspace import (
 )
 from nuem.analysis.exposure import Exposure
 from nuem.analysis.prediction import Prediction, nuisance_name
-from nuem.inputs.backgrounds import Background, FreePerBin
+from nuem.inputs.backgrounds import Background, Exponential, FreePerBin
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.schema import Experiment, Systematic
 
-__all__ = ["POI", "SHAPE_SIGMAS", "build_workspace"]
+__all__ = [
+    "HISTOGRAM_FIELDS",
+    "POI",
+    "SHAPE_SIGMAS",
+    "TEMPLATE_FIELDS",
+    "build_workspace",
+    "check_made_from",
+]
 
 _Array = NDArray[np.float64]
 
@@ -46,6 +54,13 @@ POI = "mu"
 #: uncertainties: its unit constraint then adds 1/9 of what the data say.
 SHAPE_SIGMAS = 3.0
 _POI_BOUNDS = (0.0, 1000.0)
+#: Parts of an experiment file that a template depends on.
+TEMPLATE_FIELDS = (
+    "coupling", "signals", "sources", "detectors", "periods", "regions", "overrides",
+    "observables", "systematics",
+)  # fmt: skip
+#: Parts of an experiment file that histograms depend on.
+HISTOGRAM_FIELDS = ("periods", "regions", "observables", "events")
 
 
 def build_workspace(
@@ -87,6 +102,8 @@ def build_workspace(
     parts = channels(experiment)
     _check(experiment, parts, observed, exposures, prediction, edges)
     reference = experiment.coupling.reference.value
+    if not any(counts.any() for counts in observed.values()):
+        raise InferenceError("no events in any channel", file=experiment.name)
     signal = {
         channel.name: _signal_counts(
             prediction, channel, exposures[channel.name], reference, edges
@@ -134,6 +151,8 @@ def build_workspace(
             experiment, parts, exposures, fit, spec, edges, SHAPE_SIGMAS
         )
     meta["provenance"] = dict(provenance or {})
+    meta["measurement"] = spec["measurements"][0]["name"]
+    meta["workspace_sha256"] = digest(spec)
     return Workspace(spec=spec, meta=meta)
 
 
@@ -234,7 +253,7 @@ def _component(
         modifiers = [normsys(norm, background.constraint.canonical)]
     if shape is not None and at is not None:
         step = SHAPE_SIGMAS * fit.shape_errors[shape.name]
-        if at - step <= 0 < at:
+        if at - step <= 0 and isinstance(background.shape, Exponential):
             raise InferenceError(
                 "the data do not determine the shape of a background",
                 file=experiment.name, field=shape.name,
@@ -283,7 +302,7 @@ def _free_bins(
     # an empty bin keeps a content that its factor can move
     pooled = np.maximum(np.sum([observed[c.name] for c in mates], axis=0), 0.5)
     scale = exposures[channel.name].kg_day / exposure
-    nominal = scale * pooled
+    nominal: _Array = scale * pooled
 
     def counts(*, energy: float = 1.0, width: float = 1.0) -> _Array:
         if width != 1.0:  # no shape is known that could be smeared
@@ -312,7 +331,7 @@ def _stretched(counts: _Array, edges: _Array, energy_scale: float) -> _Array:
     width = np.diff(edges)
     reach = np.array([edges[0] - width[0], *edges, edges[-1] + width[-1]])
     total = np.concatenate([[0.0], np.cumsum([counts[0], *counts, counts[-1]])])
-    return np.diff(PchipInterpolator(reach, total)(edges / energy_scale))
+    return np.asarray(np.diff(PchipInterpolator(reach, total)(edges / energy_scale)))
 
 
 def _nominal_norm(fit: BackgroundFit, norm: str, background: Background) -> float:
@@ -382,7 +401,7 @@ def _meta(
             "zero": coupling.zero,
             "methods": [str(signal.method) for signal in experiment.signals],
             "convention": "physical",
-            "regulator": metadata.get("regulator"),
+            "regulator": metadata.get("regulator", "none"),
         },
         "channels": {
             channel.name: {
@@ -397,6 +416,42 @@ def _meta(
         },
         "notes": list(first.notes) if first is not None else [],
     }
+
+
+def check_made_from(
+    experiment: Experiment,
+    made: Mapping[str, Any],
+    fields: Sequence[str],
+    what: str,
+) -> None:
+    """Refuse a stage's result that was made with other settings.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The settings of now.
+    made : mapping
+        Provenance of the result; without a configuration nothing is compared.
+    fields : sequence of str
+        Parts of the experiment file that the result depends on.
+    what : str
+        Name of the result, for messages.
+
+    Raises
+    ------
+    InputError
+        If one of the parts differs.
+    """
+    then = made.get("configuration", {}).get("file")
+    if then is None:
+        return
+    now = experiment.model_dump(mode="json")
+    for field in fields:
+        if then.get(field) != now[field]:
+            raise InputError(
+                f"the {what} was made with other settings of {field!r}",
+                file=experiment.name, field=what, expected=f"a new {what}",
+            )  # fmt: skip
 
 
 def _check(
@@ -416,6 +471,13 @@ def _check(
                 "channels do not fit the experiment", file=experiment.name, field=what,
                 found=", ".join(sorted(there)), expected=", ".join(names),
             )  # fmt: skip
+    if prediction.experiment != experiment.name:
+        raise InputError(
+            "template of another experiment", field="template",
+            found=prediction.experiment, expected=experiment.name,
+        )  # fmt: skip
+    check_made_from(experiment, prediction.provenance, TEMPLATE_FIELDS, "template")
+    wanted = [signal.process for signal in experiment.signals]
     for channel in names:
         if observed[channel].shape != (edges.size - 1,):
             raise InputError(
@@ -424,6 +486,12 @@ def _check(
             )  # fmt: skip
         if not exposures[channel].kg_day > 0:
             raise InferenceError("no live time", field=f"channels.{channel}")
+        found = [signal.process for signal in prediction.signals[channel]]
+        if found and found != wanted:
+            raise InputError(
+                "template of other processes", field=f"template.{channel}",
+                found=", ".join(found), expected=", ".join(wanted),
+            )  # fmt: skip
         for signal in prediction.signals[channel]:
             if not np.array_equal(signal.nominal.edges[0], edges):
                 raise InputError(

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nuem.analysis import figures
-from nuem.analysis.exchange.provenance import guard_output
+from nuem.analysis.blinding import visible_cut_flow
+from nuem.analysis.exchange.provenance import guard_output, input_files
 from nuem.analysis.exchange.workspace import (
     Workspace,
     observed_counts,
     write_workspace,
 )
-from nuem.analysis.exposure import measured_exposures
+from nuem.analysis.exposure import Exposure, measured_exposures
 from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.limits import Limit
 from nuem.analysis.prediction import with_process
-from nuem.analysis.simulate import simulate, write_events
+from nuem.analysis.simulate import guard_events, simulate, write_events
 from nuem.analysis.stages import (
+    event_plan,
     histogram_events,
     make_template,
     make_workspace,
     set_limit,
     stage_provenance,
 )
-from nuem.inputs.catalogue import load_experiment
+from nuem.inputs.catalogue import bin_edges, load_experiment, segment_edges
 from nuem.inputs.errors import InputError
-from nuem.inputs.files import write_json
+from nuem.inputs.expressions import parse
+from nuem.inputs.files import make_folder, write_json
 from nuem.inputs.schema import Experiment
 
 __all__ = ["DEFAULT_EXPERIMENT", "RunResult", "run"]
@@ -36,6 +39,10 @@ __all__ = ["DEFAULT_EXPERIMENT", "RunResult", "run"]
 #: What ``nuem run`` analyses when nothing is named.
 DEFAULT_EXPERIMENT = "texono-pcge"
 _FREE_POI = (-1000.0, 1000.0)
+#: What is not replaced by another configuration; the ROOT file is guarded on its own.
+_GUARDED = (
+    "histograms.json", "template.json", "workspace.meta.json", "fit.json", "limit.json",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,9 @@ class RunResult:
     paths : dict of str to Path
         What was written: ``events`` (if simulated), ``histograms``, ``template``,
         ``workspace``, ``meta``, ``fit``, ``limit`` and the figures.
+    channels : dict
+        Channel -> ``counts`` in the histogram, ``exposure_kg_day`` and mean ``rate``,
+        counts/(kg keV day).
     cut_flow : str
         Table of the selection.
     band : dict or None
@@ -58,6 +68,7 @@ class RunResult:
     experiment: Experiment
     limit: Limit
     paths: dict[str, Path]
+    channels: dict[str, dict[str, float]]
     cut_flow: str
     band: dict[str, Any] | None
 
@@ -66,6 +77,7 @@ class RunResult:
         return {
             **self.limit.to_dict(),
             "published": [p.model_dump(mode="json") for p in self.experiment.published],
+            "channels": self.channels,
             "band": self.band,
             "paths": {name: str(path) for name, path in self.paths.items()},
         }
@@ -80,7 +92,7 @@ def run(
     settings: Iterable[str] = (),
     calibration: Sequence[str | Path] = (),
     cl: float = 0.9,
-    seed: int = 1,
+    seed: int = 2026,
     unblind: bool = False,
     strict: bool = False,
     force: bool = False,
@@ -131,22 +143,24 @@ def run(
     if process is not None:
         loaded = with_process(loaded, process)
     folder = Path(output) if output is not None else Path("results") / loaded.name
-    if folder.exists() and not folder.is_dir():
-        raise InputError("output cannot be written (not a folder)", file=folder)
+    make_folder(folder)  # before anything is read, let alone calculated
     configuration = {
         "stage": "run", "cl": cl, "simulated": not files,
-        "seed": None if files else seed, "unblind": unblind,
+        "seed": None if files else seed, "unblind": unblind, "strict": strict,
+        "files": [str(file) for file in files],
+        "calibration": [str(file) for file in calibration],
     }  # fmt: skip
-    base = stage_provenance(loaded, configuration)["configuration"]
-    guard_output(folder / "limit.json", base, force)
+    made = stage_provenance(loaded, configuration)
+    base = made["configuration"]
+    for name in _GUARDED:
+        guard_output(folder / name, base, force)
     _check_calibration(loaded, calibration)
     paths: dict[str, Path] = {}
     if not files:
         say("simulate")
+        guard_events(folder / "events.root", made, force)
         events = simulate(loaded, seed=seed, progress=progress)
-        paths["events"] = write_events(
-            folder / "events.root", events, stage_provenance(loaded, configuration)
-        )
+        paths["events"] = write_events(folder / "events.root", events, made)
         files = [paths["events"]]
     histograms = histogram_events(
         loaded, files, strict=strict, configuration=configuration, progress=progress
@@ -169,32 +183,78 @@ def run(
     )
     limit = set_limit(
         Workspace(workspace.spec, workspace.meta, str(paths["workspace"])),
-        cl=cl, progress=progress,
+        cl=cl, configuration=base, progress=progress,
     )  # fmt: skip
+    blind = bool((workspace.meta or {}).get("blind"))
+    flow = visible_cut_flow(loaded, histograms) if blind else histograms.cut_flow
+    exposures = measured_exposures(loaded, histograms)
     say("fit")
     fit = best_fit(workspace.spec, poi_bounds=_FREE_POI, name=str(paths["workspace"]))
-    paths["fit"] = write_json(folder / "fit.json", fit.to_dict())
+    paths["fit"] = write_json(
+        folder / "fit.json", {**fit.to_dict(), "provenance": made}
+    )
     say("figures")
     drawn = figures.draw(
         loaded, folder / "figures", simulated="events" in paths,
         observed=observed_counts(workspace),
-        exposures=measured_exposures(loaded, histograms), fit=fit, workspace=workspace,
-        limit=limit, cut_flow=histograms.cut_flow.channels,
+        exposures=exposures, fit=fit, workspace=workspace,
+        limit=limit, cut_flow=flow.channels,
     )  # fmt: skip
     band = None
-    if calibration:
-        from nuem.analysis.events.scatter import compare_with_band
-
+    if calibration and not blind:
         say("calibration band")
-        band, more = compare_with_band(loaded, files, calibration, folder / "figures")
+        band, more = _band(loaded, files, calibration, folder / "figures")
         drawn += more
     for path in drawn:
         paths[f"figures/{path.name}"] = path
     # the limit last: where it is, the analysis is complete
-    result = RunResult(loaded, limit, paths, histograms.cut_flow.table(), band)
+    result = RunResult(
+        loaded, limit, paths, _rates(loaded, workspace, exposures),
+        flow.table(), band,
+    )  # fmt: skip
     paths["limit"] = folder / "limit.json"
     write_json(paths["limit"], result.to_dict())
     return result
+
+
+def _rates(
+    experiment: Experiment, workspace: Workspace, exposures: Mapping[str, Exposure]
+) -> dict[str, dict[str, float]]:
+    """Counts, exposure and mean rate of the channels."""
+    edges = bin_edges(experiment.observables[0])
+    rates = {}
+    for name, counts in observed_counts(workspace).items():
+        total, exposure = float(counts.sum()), exposures[name].kg_day
+        rates[name] = {
+            "counts": total,
+            "exposure_kg_day": exposure,
+            "rate": total / exposure / float(edges[-1] - edges[0]),
+        }
+    return rates
+
+
+def _band(
+    experiment: Experiment,
+    files: Sequence[str | Path],
+    calibration_files: Sequence[str | Path],
+    folder: Path,
+) -> tuple[dict[str, Any], list[Path]]:
+    """Draw the search events over the band of the calibration, and count them."""
+    from nuem.analysis.events.scatter import band_of, scatter
+
+    calibration = experiment.calibration
+    assert calibration is not None  # checked before anything was calculated
+    plan = event_plan(experiment)
+    x, y = parse(calibration.x), parse(calibration.y)
+    events = scatter(plan, calibration_files, x, y)
+    search = scatter(plan, files, x, y)
+    band = band_of(events, segment_edges(calibration.x_binning), calibration.quantiles)
+    counts: dict[str, Any] = dict(band.place(search))
+    counts["quantiles"] = list(calibration.quantiles)
+    counts["calibration_events"] = int(events.x.size)
+    counts["inputs"] = input_files(calibration_files)
+    drawing = figures.Drawing(experiment, folder, simulated=False)
+    return counts, drawing.band(search, band)
 
 
 def _check_calibration(experiment: Experiment, files: Sequence[str | Path]) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.background import component_counts, present, time_factor
-from nuem.analysis.exposure import stated_exposure
+from nuem.analysis.exposure import Exposure
 from nuem.analysis.prediction import channel_flux, channel_response
 from nuem.inputs.backgrounds import Background, FreePerBin, HalfLife
 from nuem.inputs.catalogue import Channel, channels
@@ -34,8 +34,10 @@ __all__ = ["Events", "check_truth", "guard_events", "simulate", "write_events"]
 _Array = NDArray[Any]
 
 #: Width of the cells in which the expectation is flat, keV: a small part of any
-#: resolution, and of the distance over which spectra change.
-CELL_KEV = 0.002
+#: resolution, and so of the distance over which measured spectra change.
+CELL_KEV = 0.01
+#: The number of events approaches the wanted one by a factor of the decay each step.
+_SCALE_STEPS = 6
 #: Name of the run length branch and the reactor flag, as the default layout reads them.
 _REACTOR_ON = "reactor_on"
 
@@ -103,19 +105,17 @@ def simulate(
     parts = channels(experiment)
     scale = 1.0 if exposure_scale is None else exposure_scale
     if events is not None:
-        full = sum(
-            float(np.sum(cells))
-            for channel in parts
-            for _, cells in _populations(experiment, simulation, channel, 1.0, coupling)
-        )
-        scale = events / full
+        # what decays makes the number grow more slowly than the exposure
+        for _ in range(_SCALE_STEPS):
+            scale *= events / _expected_events(experiment, simulation, scale, coupling)
+    exposures = _exposures(experiment, parts, scale)
     generator = np.random.default_rng(seed)
-    runs, spans = _runs(experiment, simulation, parts, scale)
+    runs, spans = _runs(experiment, simulation, parts, exposures)
     drawn = []
     for channel in parts:
         say(f"simulate: {channel.name}")
         for population, cells in _populations(
-            experiment, simulation, channel, scale, coupling
+            experiment, simulation, channel, exposures[channel.name], coupling
         ):
             drawn.append(
                 _draw(
@@ -236,16 +236,45 @@ def _checked(
     return simulation
 
 
+def _exposures(
+    experiment: Experiment, parts: tuple[Channel, ...], scale: float
+) -> dict[str, Exposure]:
+    """Exposures by channel; a period that others have grown into starts after them."""
+    exposures = {}
+    end = 0.0
+    for period in sorted(experiment.periods, key=lambda p: p.start.canonical):
+        start = max(end, period.start.canonical)
+        for channel in parts:
+            if channel.period.name == period.name:
+                live = channel.live_time_d * scale
+                exposures[channel.name] = Exposure(channel.mass_kg, ((start, live),))
+                end = max(end, start + live)
+    return exposures
+
+
+def _expected_events(
+    experiment: Experiment, simulation: Simulation, scale: float, coupling: float
+) -> float:
+    parts = channels(experiment)
+    exposures = _exposures(experiment, parts, scale)
+    return sum(
+        float(np.sum(cells))
+        for channel in parts
+        for _, cells in _populations(
+            experiment, simulation, channel, exposures[channel.name], coupling
+        )
+    )
+
+
 def _populations(
     experiment: Experiment,
     simulation: Simulation,
     channel: Channel,
-    scale: float,
+    exposure: Exposure,
     coupling: float,
 ) -> list[tuple[_Population, _Array]]:
     """Expected events by cell of each population of a channel."""
     edges = _cells(simulation)
-    exposure = stated_exposure(channel, scale)
     efficiency = _on_cells(channel.response.cut_efficiency, edges)
     found = []
     if coupling > 0:
@@ -293,24 +322,26 @@ def _runs(
     experiment: Experiment,
     simulation: Simulation,
     parts: tuple[Channel, ...],
-    scale: float,
+    exposures: Mapping[str, Exposure],
 ) -> tuple[dict[str, _Array], dict[str, _Array]]:
     """Runs of all periods, and by period their numbers, starts and live times (d)."""
     length = simulation.run_length.canonical
     table: dict[str, list[float]] = {k: [] for k in ("run", "on", "start", "live")}
     spans = {}
     for period in experiment.periods:
-        of_period = [c.live_time_d for c in parts if c.period.name == period.name]
-        if len(set(of_period)) > 1:
+        of_period = {
+            exposures[c.name].spans for c in parts if c.period.name == period.name
+        }
+        if len(of_period) > 1:
             raise InputError(
                 "channels of one period with unequal live times cannot be simulated",
                 file=experiment.name, field=f"periods.{period.name}",
             )  # fmt: skip
         if not of_period:
             continue
-        live = of_period[0] * scale
+        (((start, live),),) = of_period
         count = max(1, int(np.ceil(live / length)))
-        starts = period.start.canonical + np.arange(count) * length
+        starts = start + np.arange(count) * length
         lives = np.minimum(length, live - np.arange(count) * length)
         first = len(table["run"]) + 1
         numbers = np.arange(first, first + count)

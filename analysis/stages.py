@@ -13,11 +13,16 @@ from nuem.analysis.exchange.provenance import digest, provenance
 from nuem.analysis.exchange.workspace import Workspace, definition_of
 from nuem.analysis.exposure import measured_exposures
 from nuem.analysis.inference.limits import Limit, upper_limit
-from nuem.analysis.modelling import build_workspace
+from nuem.analysis.modelling import (
+    HISTOGRAM_FIELDS,
+    build_workspace,
+    check_made_from,
+)
 from nuem.analysis.prediction import Prediction, predict
 from nuem.inputs.catalogue import bin_edges, channels
 from nuem.inputs.errors import InputError
 from nuem.inputs.expressions import parse
+from nuem.inputs.files import sha256_file
 from nuem.inputs.quantities import statuses
 from nuem.inputs.schema import Experiment
 
@@ -188,6 +193,7 @@ def make_workspace(
     InferenceError
         If the backgrounds cannot be fitted.
     """
+    check_made_from(experiment, histograms.provenance, HISTOGRAM_FIELDS, "histograms")
     if experiment.blind and not unblind:
         histograms = blinded_counts(experiment, histograms)
     observed = {
@@ -212,6 +218,9 @@ def make_workspace(
     workspace.meta["cut_flow"] = histograms.cut_flow.to_dict()
     workspace.meta["warnings"] = list(histograms.warnings)
     workspace.meta["blind"] = experiment.blind and not unblind
+    if experiment.blind and unblind:
+        # what the analysis was frozen as when the box was opened
+        workspace.meta["unblinded"] = digest(experiment.model_dump(mode="json"))
     return workspace
 
 
@@ -220,6 +229,7 @@ def set_limit(
     *,
     cl: float = 0.9,
     measurement: str | None = None,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Limit:
     """Set the limit of a workspace, with the meaning its meta document gives.
@@ -231,6 +241,8 @@ def set_limit(
         Confidence level.
     measurement : str, optional
         Name of the measurement; needed where there are several.
+    configuration : mapping, optional
+        What the limit was asked for with, if it is a part of something larger.
     progress : callable, optional
         Told how far it is.
 
@@ -247,10 +259,23 @@ def set_limit(
     """
     meta = workspace.meta or {}
     say = progress or (lambda _: None)
-    made_by = provenance(limit_configuration(workspace, cl, measurement))
     # a workspace from elsewhere may have nothing to say of itself
-    made_by["workspace"] = meta.get("provenance")
-    made_by["numbers"] = (meta.get("provenance") or {}).get("numbers", {})
+    before: dict[str, Any] = meta.get("provenance") or {}
+    stated = definition_of(workspace, measurement) or {}
+    made_by = provenance(
+        configuration or limit_configuration(workspace, cl, measurement),
+        [
+            {"file": workspace.name, "sha256": _sha256(workspace)},
+            *before.get("inputs", []),
+        ],
+    )
+    made_by |= {
+        "numbers": before.get("numbers", {}),
+        "convention": stated.get("convention"),
+        "regulator": stated.get("regulator"),
+        "seed": made_by["configuration"].get("seed"),
+        "workspace": before,
+    }
     return upper_limit(
         workspace.spec, cl=cl, measurement=measurement,
         definition=definition_of(workspace, measurement),
@@ -258,6 +283,12 @@ def set_limit(
         warnings=[*meta.get("warnings", []), *meta.get("notes", [])],
         progress=lambda text: say(f"limit: {text}"),
     )  # fmt: skip
+
+
+def _sha256(workspace: Workspace) -> str:
+    """Of the file; of the document where it did not come from one."""
+    path = Path(workspace.name)
+    return sha256_file(path) if path.is_file() else digest(workspace.spec)
 
 
 def stage_provenance(

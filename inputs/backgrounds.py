@@ -207,4 +207,7 @@ class Background(Strict):
         elif self.rate.value == 0:
             msg = "rate must be above 0 (leave the component out instead)"
             raise ValueError(msg)
+        if self.constraint != "free" and not 0 < self.constraint.canonical < 1:
+            msg = "constraint must be between 0 and 100 %"
+            raise ValueError(msg)
         return self

@@ -21,6 +21,7 @@ from nuem.inputs.schema import (
     Period,
     Region,
     Response,
+    Segment,
 )
 from nuem.inputs.yaml import read_yaml, scalar
 
@@ -31,6 +32,7 @@ __all__ = [
     "experiment_names",
     "experiment_schema",
     "load_experiment",
+    "segment_edges",
 ]
 
 
@@ -139,12 +141,25 @@ def bin_edges(observable: Observable) -> NDArray[np.float64]:
     -------
     ndarray, shape (bins + 1,)
     """
-    parts = [np.array([observable.binning[0].start])]
-    for segment in observable.binning:
-        bins = round((segment.stop - segment.start) / segment.width)
-        parts.append(np.linspace(segment.start, segment.stop, bins + 1)[1:])
+    first, *others = (segment_edges(segment) for segment in observable.binning)
+    return np.concatenate([first, *(edges[1:] for edges in others)])
+
+
+def segment_edges(segment: Segment) -> NDArray[np.float64]:
+    """Edges of the bins of one segment.
+
+    Returns
+    -------
+    ndarray, shape (bins + 1,)
+
+    Examples
+    --------
+    >>> segment_edges(Segment(start=0, stop=0.3, width=0.1)).tolist()
+    [0.0, 0.1, 0.2, 0.3]
+    """
+    bins = round((segment.stop - segment.start) / segment.width)
     # 0.30000000000000004 would be a bin edge that no reader expects
-    return np.round(np.concatenate(parts), 12)
+    return np.round(np.linspace(segment.start, segment.stop, bins + 1), 12)
 
 
 def channels(experiment: Experiment) -> tuple[Channel, ...]:
@@ -262,7 +277,8 @@ def _one_line(
     details = error.errors(include_url=False)
     first = details[0]
     # in a union of kinds the location names the model tried, which is not a key
-    field, node = [], document
+    field: list[str] = []
+    node: Any = document
     for step in first["loc"]:
         if isinstance(node, list) and isinstance(step, int) and step < len(node):
             node = node[step]

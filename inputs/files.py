@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,15 @@ from typing import Any
 
 from nuem.inputs.errors import InputError
 
-__all__ = ["atomic_path", "dump_json", "read_json", "sha256_file", "write_json"]
+__all__ = [
+    "atomic_path",
+    "dump_json",
+    "make_folder",
+    "parse_json",
+    "read_json",
+    "sha256_file",
+    "write_json",
+]
 
 
 @contextlib.contextmanager
@@ -37,8 +46,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         If the folder cannot be made or written to, or the disk is full.
     """
     path = Path(path)
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(21, "is a directory")
         handle, name = tempfile.mkstemp(
@@ -59,6 +68,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made or written to.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise InputError("output cannot be written (permission denied)", file=path)
+    return path
 
 
 def dump_json(document: Any) -> str:
@@ -87,13 +114,15 @@ def write_json(path: str | Path, document: Any) -> Path:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON document; NaN and infinity are refused.
+    """Read a JSON document, ``-`` from stdin; NaN and infinity are refused.
 
     Raises
     ------
     InputError
         If the file is missing, unreadable or not JSON.
     """
+    if str(path) == "-":
+        return parse_json(sys.stdin.read(), "-")
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")

@@ -253,7 +253,7 @@ class Curve(Attributed):
                     found=f"{energy.min():g} to {energy.max():g} keV",
                     expected=f"{x[0]:g} to {x[-1]:g} keV ({self.source})",
                 )
-            return np.interp(energy, x, y)
+            return np.asarray(np.interp(energy, x, y))
         assert self.expression is not None
         value = np.asarray(parse(self.expression)({"E": energy}), dtype=float)
         value = np.broadcast_to(value, energy.shape).copy()

@@ -421,6 +421,20 @@ class Experiment(Strict):
                 if names.count(name) > 1:
                     msg = f"{field}: {name!r} is there twice"
                     raise ValueError(msg)
+        processes = [signal.process for signal in self.signals]
+        if len(set(processes)) < len(processes):
+            msg = "signals: a process is there twice"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_not_taken(self) -> Experiment:
+        taken = {"mu", *(process.value for process in Process)}
+        for field in ("backgrounds", "systematics"):
+            for part in getattr(self, field):
+                if part.name in taken:
+                    msg = f"{field}: the name {part.name!r} has a meaning of its own"
+                    raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ import numpy as np
 from nuem.inputs.errors import InputError
 from nuem.plots.checks import array, bin_edges, by_name, errors, vector
 from nuem.plots.histograms import draw_points, draw_step, energy_axis, log_floor
-from nuem.plots.labels import axis_label, experiment_label
+from nuem.plots.labels import axis_label, experiment_label, scaled_axis
 from nuem.plots.layout import make_room, mark_lines
 from nuem.plots.points import rate
 from nuem.plots.selection import band, cut_flow
@@ -123,8 +123,12 @@ def spectra(
     with hep_style():
         fig, ax = new_figure()
         energy_axis(ax, list(all_edges.values()), energy_unit, log_energy)
-        ax.set_ylabel(axis_label("Rate", f"counts/(kg {energy_unit} day)"))
-        if log:
+        unit = f"counts/(kg {energy_unit} day)"
+        largest = max(float(np.max(value)) for value, _ in points.values())
+        if not log:
+            scaled_axis(ax.yaxis, "Rate", unit, largest=largest)
+        else:
+            ax.set_ylabel(axis_label("Rate", unit))
             ax.set_yscale("log", nonpositive="clip")
         handles: list[Any] = []
         titles: list[str] = []
@@ -234,7 +238,12 @@ def residual(
     with hep_style():
         fig, ax = new_figure()
         energy_axis(ax, [where], energy_unit, log_energy)
-        ax.set_ylabel(axis_label(quantity, f"counts/(kg {energy_unit} day)"))
+        scaled_axis(
+            ax.yaxis,
+            quantity,
+            f"counts/(kg {energy_unit} day)",
+            largest=float(np.max(np.abs(value))),
+        )
         ax.axhline(0, color=series(0).colour, linewidth=0.7)
         handles: list[Any] = [draw_points(ax, where, value, error, series(0))]
         titles = [values_name]

@@ -15,6 +15,7 @@ from nuem.analysis.cli.common import (
     progress,
     set_option,
 )
+from nuem.inputs.errors import InputError
 
 __all__ = ["histogram", "simulate"]
 
@@ -24,11 +25,12 @@ __all__ = ["histogram", "simulate"]
 @click.option("-o", "--output", help="ROOT file [default: results/NAME/events.root].")
 @click.option("--events", type=int, help="Expected number of events: scales exposure.")
 @click.option("--exposure-scale", type=float, help="Factor on the exposure.")
-@click.option("--seed", default=1, show_default=True, help="Same seed, same arrays.")
+@click.option("--seed", default=2026, show_default=True, help="Same seed, same arrays.")
 @click.option("--coupling", default=0.0, help="Coupling to inject, in its unit.")
 @click.option(
     "--truth", metavar="FILE.yaml",
-    help="Draw events from this description in place of the EXPERIMENT's own.",
+    help="Draw events from this description in place of the EXPERIMENT's own;"
+    " --set then changes this one.",
 )  # fmt: skip
 @process_option
 @set_option
@@ -55,13 +57,17 @@ def simulate(
     from nuem.analysis.stages import stage_provenance
     from nuem.inputs.catalogue import load_experiment
 
-    loaded = load_experiment(experiment, settings)
+    loaded = load_experiment(experiment, () if truth else settings)
     source = loaded
     if truth is not None:
-        source = load_experiment(truth)
+        source = load_experiment(truth, settings)
         check_truth(loaded, source)
     if process is not None:
         source = with_process(source, process)
+    if output == "-":
+        raise InputError(
+            "a ROOT file cannot be written to stdout", field="--output", found="-"
+        )
     path = Path(output or f"results/{loaded.name}/events.root")
     provenance = stage_provenance(
         source,
@@ -109,6 +115,7 @@ def histogram(
     as_json: bool,
 ) -> None:
     """Read events of EXPERIMENT, cut them and fill histograms (UHI JSON)."""
+    from nuem.analysis.blinding import visible_cut_flow
     from nuem.analysis.events.store import save, to_document
     from nuem.analysis.exchange.provenance import guard_output
     from nuem.analysis.stages import histogram_events, stage_provenance
@@ -131,5 +138,6 @@ def histogram(
     if as_json or path == "-":
         deliver(to_document(result), "-")
     else:
-        click.echo(result.cut_flow.table())
+        flow = visible_cut_flow(loaded, result) if loaded.blind else result.cut_flow
+        click.echo(flow.table())
         click.echo(f"wrote {path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -78,6 +79,8 @@ def cli() -> None:
 def main() -> None:
     """Entry point: one line for an expected error, its exit code, no traceback."""
     debug = "--debug" in sys.argv
+    if not debug:  # pyhf logs a table and a traceback of each fit that fails
+        logging.getLogger("pyhf").addHandler(logging.NullHandler())
     try:
         cli(standalone_mode=False)
     except NuemError as error:
@@ -86,7 +89,7 @@ def main() -> None:
         click.echo(f"nuem: error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"nuem: error: {' '.join(error.format_message().split())}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("nuem: interrupted", err=True)

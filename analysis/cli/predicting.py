@@ -72,7 +72,7 @@ def cross_section(
                          found="none", expected="a number")  # fmt: skip
     values = calculate(
         process, target, energy, transfers, method=method,
-        coupling=0.0 if coupling is None else coupling, flavour=flavour,
+        coupling=coupling, flavour=flavour,
         photoabsorption=photoabsorption, sin2_theta_w=sin2_theta_w,
     )  # fmt: skip
     document = {

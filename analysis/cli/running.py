@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+KG_DAYS_PER_TONNE_YEAR = 1000 * 365.25
+#: Below this rate, in counts/(kg keV day), the field speaks of tonnes and years.
+SMALL_RATE = 0.01
+
 
 @click.command()
 @click.argument("experiment", default="texono-pcge")
@@ -34,7 +38,9 @@ __all__ = ["run"]
     help="Calibration events to draw the search events over; may be repeated.",
 )  # fmt: skip
 @click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
-@click.option("--seed", default=1, show_default=True, help="Seed of simulated events.")
+@click.option(
+    "--seed", default=2026, show_default=True, help="Seed of simulated events."
+)
 @click.option("--unblind", is_flag=True, help="Look at the data of a blind experiment.")
 @click.option("--strict", is_flag=True, help="NaN and negative energies are errors.")
 @force_option
@@ -59,6 +65,15 @@ def run(experiment: str, files: tuple[str, ...], as_json: bool, **options: Any) 
 def _show(result: RunResult) -> None:
     click.echo(f"{result.experiment.title}: {result.experiment.document.citation}\n")
     click.echo(result.cut_flow + "\n")
+    for name, channel in result.channels.items():
+        rate, unit = channel["rate"], "/(kg keV d)"
+        if rate < SMALL_RATE:
+            rate, unit = rate * KG_DAYS_PER_TONNE_YEAR, "/(t keV yr)"
+        click.echo(
+            f"{name}: {channel['counts']:.0f} events in {channel['exposure_kg_day']:.1f}"
+            f" kg day, {rate:.4g} {unit}"
+        )
+    click.echo()
     show_limit(result.limit)
     for published in result.experiment.published:
         low, high = published.interval
@@ -68,9 +83,11 @@ def _show(result: RunResult) -> None:
             f" ({published.place}; {published.statistic})"
         )
     if result.band is not None:
-        on, off, beyond = (result.band[k] for k in ("on", "off", "beyond"))
+        low, high = result.band["quantiles"]
         click.echo(
-            f"  band       {on} events on it, {off} off, {beyond} beyond its range"
+            f"  band       {low:.0%} to {high:.0%} of the calibration:"
+            f" {result.band['on']} events on it, {result.band['below']} below,"
+            f" {result.band['above']} above, {result.band['beyond']} beyond its range"
         )
     numbers = result.limit.provenance.get("numbers", {})
     stated = ", ".join(f"{count} {status}" for status, count in numbers.items())

@@ -40,9 +40,9 @@ class Band:
 
     Attributes
     ----------
-    x : ndarray, shape (slices,)
-        Mean of x in each slice with enough events.
-    levels : mapping of float to ndarray, shape (slices,)
+    x : ndarray, shape (slices + 2,)
+        Mean of x in each slice with enough events, and the ends of the outermost.
+    levels : mapping of float to ndarray, shape (slices + 2,)
         Quantile -> y.
     """
 
@@ -138,14 +138,17 @@ def band_of(
     >>> x, y = np.repeat([0.5, 1.5], 101), np.tile(np.arange(101.0), 2)
     >>> b = band_of(Scatter(x, y), np.array([0.0, 1.0, 2.0]), (0.1, 0.9))
     >>> b.x.tolist(), b.levels[0.1].tolist(), b.levels[0.5].tolist()
-    ([0.5, 1.5], [10.0, 10.0], [50.0, 50.0])
+    ([0.0, 0.5, 1.5, 2.0], [10.0, 10.0, 10.0, 10.0], [50.0, 50.0, 50.0, 50.0])
     """
     levels = (quantiles[0], 0.5, quantiles[1])
     slices = np.digitize(events.x, edges) - 1
+    filled = [k for k in range(edges.size - 1) if np.sum(slices == k) >= MIN_EVENTS]
     rows = [
-        (float(np.mean(events.x[inside])), *np.quantile(events.y[inside], levels))
-        for inside in (slices == k for k in range(edges.size - 1))
-        if np.sum(inside) >= MIN_EVENTS
+        (
+            float(np.mean(events.x[slices == k])),
+            *np.quantile(events.y[slices == k], levels),
+        )
+        for k in filled
     ]
     if len(rows) < 2:
         raise InferenceError(
@@ -154,5 +157,11 @@ def band_of(
             found=f"{len(rows)} slices with {MIN_EVENTS} events",
             expected="at least 2",
         )
+    # the outermost slices hold for all of their width
+    rows = [
+        (float(edges[filled[0]]), *rows[0][1:]),
+        *rows,
+        (float(edges[filled[-1] + 1]), *rows[-1][1:]),
+    ]
     x, *curves = np.array(rows).T
     return Band(x, dict(zip(levels, curves, strict=True)))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.exchange.provenance import digest
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import parse_json, read_json, write_json
 from nuem.inputs.vocabulary import COUPLING_SYMBOL, COUPLING_UNIT, Process
@@ -111,7 +112,7 @@ def measurement_name(process: str, reference: float) -> str:
     >>> measurement_name("electron-millicharge-transition", 1e-12)
     'electron-millicharge-transition@g_ref=1e-12'
     """
-    return f"{process}@g_ref={reference:g}"
+    return f"{process}@g_ref={float(reference)!r}"
 
 
 def assemble(
@@ -223,6 +224,11 @@ def read_workspace(path: str | Path) -> Workspace:
         meta = read_json(beside) if beside.exists() else None
         if meta is not None and not isinstance(meta, dict):
             raise InputError("not a meta document", file=beside)
+        if meta is not None and meta.get("workspace_sha256") != digest(spec):
+            raise InputError(
+                "the document beside the workspace belongs to another one", file=beside,
+                expected=f"that of {path.name}; remove it, or write both anew",
+            )  # fmt: skip
     _validate(spec, name)
     return Workspace(spec=spec, meta=meta, name=name)
 
@@ -289,10 +295,11 @@ def definition_of(
     dict or None
         None where the workspace does not say.
     """
-    if workspace.meta is not None and "definition" in workspace.meta:
-        return dict(workspace.meta["definition"])
     names = [m["name"] for m in workspace.spec["measurements"]]
     name = measurement or names[0]
+    meta = workspace.meta or {}
+    if "definition" in meta and meta.get("measurement") == name:
+        return dict(meta["definition"])
     processes, _, value = name.partition("@g_ref=")
     try:
         reference = float(value)

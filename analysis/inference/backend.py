@@ -28,7 +28,9 @@ def pyhf_numpy() -> Iterator[None]:
     previous = pyhf.get_backend()
     pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(strategy=1))
     try:
-        yield
+        # a fit that strays is judged by where it ends, not by what NumPy said there
+        with np.errstate(all="ignore"):
+            yield
     finally:
         pyhf.set_backend(*previous)
 
@@ -83,6 +85,15 @@ def build_model(
         raise InputError(f"pyhf refuses the model ({line})", file=name) from None
     if model.config.poi_index is None:
         raise InputError("no parameter of interest", file=name, field="measurements")
+    for parameter, start, (low, high) in zip(
+        model.config.par_names, model.config.suggested_init(),
+        model.config.suggested_bounds(), strict=True,
+    ):  # fmt: skip
+        if not low <= start <= high:
+            raise InputError(
+                "a parameter starts outside its bounds", file=name, field=parameter,
+                found=f"{start:g}", expected=f"{low:g} to {high:g}",
+            )  # fmt: skip
     _check_expectation(model, data, name)
     return model, data
 
@@ -105,8 +116,6 @@ def _check_expectation(model: Any, data: NDArray[np.float64], name: str) -> None
             raise InputError(
                 "events where none are expected", file=name, field=f"channels.{channel}"
             )
-    if not observed.sum():
-        raise InferenceError("no events in any bin", file=name, field="observations")
     poi = model.config.poi_index
     low, high = model.config.suggested_bounds()[poi]
     at = [pars.copy(), pars.copy()]

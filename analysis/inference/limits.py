@@ -179,14 +179,23 @@ def upper_limit(
 
         model, data = build_model(spec, name=name, measurement=measurement)
         poi = model.config.poi_index
+        if model.config.npars - sum(model.config.suggested_fixed()) == 1:
+            # with nothing to vary at a fixed value, pyhf's use of MINUIT fails
+            pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
         say("best fit")
         try:
             best_fit = float(pyhf.infer.mle.fit(data, model)[poi])
-            p0 = float(pyhf.infer.hypotest(0.0, data, model, test_stat="q0"))
+            # hypotest would ask for bounds that reach up to 1
+            q0 = pyhf.infer.test_statistics.q0(
+                0.0, data, model, **_not_negative(model),
+                fixed_params=model.config.suggested_fixed(),
+            )  # fmt: skip
+            p0 = 0.5 * math.erfc(math.sqrt(float(q0) / 2))
         except pyhf.exceptions.FailedMinimization as error:
             raise _failed(error, name) from None
         curve = _CLsCurve(model, data, name, say)
         edges = curve.solve(1 - cl)
+        curve.fill(1.3 * max(edges))
         warnings = (*warnings, *_warnings(model, data))
     observed = Values(
         best_fit=best_fit, upper_limit=edges[0], intervals=((0.0, edges[0]),)
@@ -225,6 +234,7 @@ class _CLsCurve:
     ) -> None:
         self._model, self._data, self._name, self._say = model, data, name, say
         self._known: dict[float, _Array] = {}
+        self._start = _not_negative(model)
 
     def __call__(self, mu: float) -> _Array:
         """Observed CLs and the five expected ones, shape (6,)."""
@@ -235,7 +245,7 @@ class _CLsCurve:
             try:
                 observed, expected = pyhf.infer.hypotest(
                     mu, self._data, self._model, test_stat="qtilde",
-                    return_expected_set=True,
+                    return_expected_set=True, **self._start,
                 )  # fmt: skip
             except pyhf.exceptions.FailedMinimization as error:
                 raise _failed(error, self._name) from None
@@ -255,20 +265,22 @@ class _CLsCurve:
             above = [mu for mu in ordered if self(mu)[index] > alpha]
             low = above[-1] if above else 0.0
             top = min(mu for mu in [*ordered, high] if mu > low)
-            roots.append(
-                float(
-                    toms748(
-                        lambda mu, i=index: self(mu)[i] - alpha if mu else 1 - alpha,
-                        low, top, xtol=1e-6 * top, rtol=1e-6,
-                    )
-                )
-            )  # fmt: skip
+
+            def excess(mu: float, index: int = index) -> float:
+                return float(self(mu)[index]) - alpha if mu else 1 - alpha
+
+            roots.append(float(toms748(excess, low, top, xtol=1e-6 * top, rtol=1e-6)))
         return roots
 
+    def fill(self, high: float) -> None:
+        """Test values in even steps, so that the curve can be drawn."""
+        for mu in np.linspace(0.0, high, 13)[1:]:
+            self(float(mu))
+
     def scan(self) -> dict[str, Any]:
-        """Every tested value in ascending order."""
-        ordered = sorted(self._known)
-        table = np.array([self._known[mu] for mu in ordered])
+        """Every tested value in ascending order; CLs is 1 at 0 by definition."""
+        ordered = sorted({0.0, *self._known})
+        table = np.array([self._known.get(mu, np.ones(6)) for mu in ordered])
         return {
             "poi": ordered,
             "observed": table[:, 0].tolist(),
@@ -295,8 +307,23 @@ class _CLsCurve:
         return mu
 
 
+def _not_negative(model: Any) -> dict[str, Any]:
+    """Start and bounds with the parameter of interest at 0 or above.
+
+    The asymptotic formulae of q-tilde hold for that bound; with the lower one of
+    some workspaces a deficit would give too strong a limit.
+    """
+    poi = model.config.poi_index
+    init, bounds = model.config.suggested_init(), model.config.suggested_bounds()
+    bounds[poi] = (max(bounds[poi][0], 0.0), bounds[poi][1])
+    init[poi] = max(init[poi], bounds[poi][0])
+    return {"init_pars": init, "par_bounds": bounds}
+
+
 def _warnings(model: Any, data: _Array) -> tuple[str, ...]:
     observed = data[: model.config.nmaindata]
+    if not observed.sum():
+        return ("no event was observed: the asymptotic limit is approximate",)
     few = int((observed < 5).sum())
     if few:
         return (

@@ -1,0 +1,89 @@
+"""The whole way on real events: the second science run of XENON1T, as released."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nuem.analysis.pipeline import RunResult, run
+
+pytestmark = pytest.mark.data
+MASSES = {"egg": 646.157, "u-volume": 360.478, "wall": 238.908}
+
+
+@pytest.fixture(scope="module")
+def result(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    release = data_folder / "xenon1t_sr1"
+    (search,) = release.glob("xephyr_none_*.root")
+    (calibration,) = release.glob("xephyr_Rn220_*.root")
+    return run(
+        "xenon1t-sr1", [search], calibration=[calibration],
+        output=tmp_path_factory.mktemp("xenon1t"),
+    )  # fmt: skip
+
+
+def test_three_trees_are_three_regions_with_their_masses(result: RunResult) -> None:
+    meta = json.loads(result.paths["meta"].read_text())
+    assert list(meta["channels"]) == list(MASSES)
+    for name, mass in MASSES.items():
+        channel = meta["channels"][name]
+        assert channel["region"] == name
+        assert channel["exposure_kg_day"] == pytest.approx(246.7 * mass)
+    workspace = json.loads(result.paths["workspace"].read_text())
+    assert [entry["name"] for entry in workspace["observations"]] == list(MASSES)
+    norms = {
+        entry["name"] for entry in workspace["measurements"][0]["config"]["parameters"]
+    }
+    assert norms == {"mu", *(f"norm_flat_{name}" for name in MASSES)}
+
+
+def test_the_rate_of_electronic_recoils(result: RunResult) -> None:
+    """Between 75 and 82 /(t keV yr) from 2 to 8 keV, all volumes together."""
+    workspace = json.loads(result.paths["workspace"].read_text())
+    counts = sum(sum(entry["data"]) for entry in workspace["observations"])
+    tonne_years = 246.7 * sum(MASSES.values()) / 365250
+    assert 75 < counts / tonne_years / 6.0 < 82
+    assert sum(channel["counts"] for channel in result.channels.values()) == counts
+
+
+def test_a_small_excess_at_the_lower_end(result: RunResult) -> None:
+    workspace = json.loads(result.paths["workspace"].read_text())
+    bins = [sum(column) for column in zip(
+        *(entry["data"] for entry in workspace["observations"]), strict=True
+    )]  # fmt: skip
+    flat = sum(bins[2:]) / len(bins[2:])
+    assert 1.0 < sum(bins[:2]) / (2 * flat) < 1.6
+    assert 0.001 < result.limit.p0 < 0.5
+
+
+def test_the_limit(result: RunResult) -> None:
+    limit = result.limit
+    assert limit.cl == 0.9
+    assert limit.coupling is not None
+    assert limit.expected_coupling is not None
+    assert 0.5e-12 < limit.coupling.upper_limit < 1.5e-12
+    assert 0.3e-12 < limit.expected_coupling["0"] < limit.coupling.upper_limit
+    assert limit.definition is not None
+    assert limit.definition["methods"] == ["epa+stepped"]
+    assert limit.definition["flavours"] == ["nu-e", "nu-mu", "nu-tau"]
+
+
+def test_the_band_of_the_calibration(result: RunResult) -> None:
+    assert result.band is not None
+    assert result.paths["figures/band.pdf"].stat().st_size > 1000
+    assert result.paths["figures/band.png"].stat().st_size > 1000
+    events = sum(result.band[key] for key in ("on", "above", "below", "beyond"))
+    assert result.band["on"] > 0.9 * events
+    # nuclear recoils, surface events and leakage lie below, 1 % of the band
+    assert result.band["below"] > 0.01 * events
+    assert result.band["calibration_events"] > 5000
+
+
+def test_the_files_of_the_release_are_on_record(result: RunResult) -> None:
+    meta = json.loads(result.paths["meta"].read_text())
+    (entry,) = meta["provenance"]["inputs"]
+    assert len(entry["sha256"]) == 64
+    assert result.band is not None
+    assert [len(entry["sha256"]) for entry in result.band["inputs"]] == [64]
