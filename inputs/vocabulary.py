@@ -165,6 +165,7 @@ UNITS: dict[str, dict[str, float]] = {
     "time": {"d": 1.0, "s": 1 / 86400, "h": 1 / 24, "yr": 365.25},
     "exposure": {"kg day": 1.0, "t yr": 365250.0},
     "flux": {"/cm2/s": 1.0},
+    "particle rate": {"/s": 1.0},
     "spectral rate": {"/(kg keV d)": 1.0, "/(t keV yr)": 1 / 365250.0},
     "rate": {"/(kg d)": 1.0, "/(t yr)": 1 / 365250.0},
     "fraction": {"1": 1.0, "%": 0.01},

@@ -147,11 +147,28 @@ class Response:
             )
 
     def vary(
-        self, *, scale: float = 1.0, resolution: float = 1.0, quenching: float = 1.0
+        self,
+        *,
+        scale: float = 1.0,
+        resolution: float = 1.0,
+        quenching: float = 1.0,
+        trigger: tuple[float, Curve | None] | None = None,
+        cut: tuple[float, Curve | None] | None = None,
     ) -> Response:
-        """Response with energy scale, resolution and quenching times a factor.
+        """Response with its parts moved.
 
-        The quenching is evaluated anew: for Lindhard's it is k that is varied.
+        Parameters
+        ----------
+        scale, resolution, quenching : float
+            Factors. The quenching is evaluated anew: for Lindhard's it is k that is
+            varied.
+        trigger, cut : (float, callable or None), optional
+            Size and shape of a relative change of an efficiency, correlated over all
+            energies; None for the same at all. The result is kept within 0 to 1.
+
+        Returns
+        -------
+        Response
 
         Examples
         --------
@@ -166,6 +183,8 @@ class Response:
             energy_scale=self.energy_scale * scale,
             resolution_scale=self.resolution_scale * resolution,
             quenching=varied,
+            trigger_efficiency=_changed(self.trigger_efficiency, trigger),
+            cut_efficiency=_changed(self.cut_efficiency, cut),
         )
 
     def ionisation(self, true_kev: ArrayLike) -> FloatArray:
@@ -333,6 +352,13 @@ class Response:
         width = self.sigma(true)
         result = np.zeros((edges.size - 1, true.size))
         reach = self.kernel_sigma * width
+        cells = _subdivide(edges, _CELLS)
+        height = None
+        if self.cut_efficiency is not None:
+            height = _efficiency(self.cut_efficiency, cells, "cut_efficiency")
+            if np.ptp(height) == 0.0:  # a constant needs no cells
+                weight *= height[0]
+                height = None
         # a block of neighbouring recoils reaches a few bins only
         for start in range(0, true.size, _BLOCK):
             block = slice(start, start + _BLOCK)
@@ -341,8 +367,18 @@ class Response:
             first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
             last = min(int(np.searchsorted(edges, high)), edges.size - 1)
             if first < last:
-                result[first:last, block] = self._smear(
-                    edges[first : last + 1], seen[block], width[block]
+                inner = slice(first * _CELLS, last * _CELLS + 1)
+                result[first:last, block] = (
+                    _gaussian(
+                        edges[first : last + 1],
+                        seen[block],
+                        width[block],
+                        self.kernel_sigma,
+                    )[0]
+                    if height is None
+                    else self._smear(
+                        cells[inner], height[inner], seen[block], width[block]
+                    )
                 )
         return result * weight
 
@@ -406,19 +442,35 @@ class Response:
         return tuple(lines)
 
     def _smear(
-        self, edges: FloatArray, seen: FloatArray, width: FloatArray
+        self,
+        cells: FloatArray,
+        height: FloatArray,
+        seen: FloatArray,
+        width: FloatArray,
     ) -> FloatArray:
         """Content of bins with the cut efficiency, shape (bins, recoils)."""
-        if self.cut_efficiency is None:
-            return _gaussian(edges, seen, width, self.kernel_sigma)[0]
-        cells = _subdivide(edges, _CELLS)
         content, moment = _gaussian(cells, seen, width, self.kernel_sigma)
-        height = _efficiency(self.cut_efficiency, cells, "cut_efficiency")
         slope = np.diff(height) / np.diff(cells)
         base = height[:-1] - slope * cells[:-1]
         kept = base[:, None] * content + slope[:, None] * moment
-        binned = kept.reshape(edges.size - 1, _CELLS, seen.size).sum(axis=1)
+        binned = kept.reshape(-1, _CELLS, seen.size).sum(axis=1)
         return np.asarray(binned, dtype=np.float64)
+
+
+def _changed(
+    efficiency: Curve | None, change: tuple[float, Curve | None] | None
+) -> Curve | None:
+    """An efficiency times 1 + size * shape, within 0 to 1."""
+    if change is None:
+        return efficiency
+    size, shape = change
+
+    def changed(energy: FloatArray) -> FloatArray:
+        base = np.ones_like(energy) if efficiency is None else efficiency(energy)
+        factor = 1.0 + size * (1.0 if shape is None else shape(energy))
+        return np.clip(base * factor, 0.0, 1.0)
+
+    return changed
 
 
 def _efficiency(curve: Curve, energy: FloatArray, field: str) -> FloatArray:

@@ -178,6 +178,7 @@ def template(
     *,
     method: Method | str | None = None,
     by_flavour: bool = False,
+    diagnose: bool = True,
     **options: Unpack[OptionWords],
 ) -> Template:
     """Counts per kg day in bins of the measured energy.
@@ -196,6 +197,8 @@ def template(
     by_flavour : bool
         Give each flavour a coupling of its own (``q_e``, ``q_mu``, ``q_tau``)
         instead of one that all share.
+    diagnose : bool
+        Work out what lies below the floor; variations need not.
     **options
         See :class:`nuem.models.options.Options`.
 
@@ -250,7 +253,7 @@ def template(
     return Template(
         values,
         (edges,),
-        below_floor=_below_floor(fold, detector, edges),
+        below_floor=_below_floor(fold, detector, edges) if diagnose else {},
         leading=fold.leading,
         notes=(*fold.notes(low, high), *detector.notes),
         metadata={

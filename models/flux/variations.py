@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -187,7 +188,7 @@ def _points(shift: Shift) -> tuple[float, ...]:
 
 
 def _isotope(
-    known: Mapping[str, Mapping[str, list[float]]],
+    known: Mapping[str, Any],
     kind: str,
     isotope: str,
     size: float | None,
