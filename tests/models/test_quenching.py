@@ -13,6 +13,7 @@ from nuem.inputs.errors import InputError, ModelError
 from nuem.models.detector import Response
 from nuem.models.flux import reactor_flux, solar_flux
 from nuem.models.fold import recoil_spectrum
+from nuem.models.grid import quenching_grid
 from nuem.models.quenching import Lindhard, Polynomial, Quenching, Tabulated
 from nuem.models.template import template
 
@@ -135,6 +136,25 @@ def test_variation_of_k_is_evaluated_anew() -> None:
     edges = [0.2, 0.3]
     up = template("nucleus-sm", "Ge", CORE, varied, edges).evaluate()[0]
     assert up > template("nucleus-sm", "Ge", CORE, response, edges).evaluate()[0]
+
+
+def test_grid_of_templates() -> None:
+    response = Response(quenching=GERMANIUM)
+    edges = [0.2, 0.3, 0.4]
+    grid = quenching_grid(
+        CHARGE, "Ge", CORE, response, edges, [0.8, 0.9, 1.0, 1.1, 1.2], couplings="tree"
+    )
+    direct = template(
+        CHARGE, "Ge", CORE, response.vary(quenching=1.04), edges, couplings="tree"
+    )
+    for name, value in grid.at(1.04).coefficients.items():
+        np.testing.assert_allclose(value, direct.coefficients[name], rtol=5e-3)
+    with pytest.raises(InputError, match="grid"):
+        grid.at(1.3)
+    with pytest.raises(InputError, match="factors"):
+        quenching_grid("nucleus-sm", "Ge", CORE, response, edges, [1.0, 0.9])
+    with pytest.raises(InputError, match="quenching"):
+        quenching_grid("nucleus-sm", "Ge", CORE, Response(), edges, [1.0, 1.1])
 
 
 def test_matrix_to_export() -> None:
