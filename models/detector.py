@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from nuem.inputs.errors import InputError
+from nuem.inputs.errors import InputError, ModelError
 from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, positive, read_only
 from nuem.models.quenching import Quenching
 
@@ -200,6 +200,33 @@ class Response:
         low, high = self.quenching.range_kevee
         inside = np.clip(ionisation, max(low, 1e-9), high)
         return self.quenching.recoil(inside)
+
+    def check_range(self, edges_kev: ArrayLike, highest_kev: float) -> None:
+        """Refuse bins that see recoils above the range of the quenching.
+
+        Parameters
+        ----------
+        edges_kev : array_like
+            Bin edges in the measured energy.
+        highest_kev : float
+            Largest recoil that occurs.
+
+        Raises
+        ------
+        ModelError
+            If bins reach recoils that occur and that the quenching does not cover.
+        """
+        if self.quenching is None:
+            return
+        end = self.quenching.range_kevnr[1]
+        seen = self._ionisation_range(bin_edges(edges_kev))[1]
+        if highest_kev > end and seen > self.quenching.range_kevee[1] * (1 + 1e-9):
+            raise ModelError(
+                "bins see recoils above the range of the quenching",
+                field="quenching",
+                found=f"recoils to {highest_kev:g} keVnr, seen to {seen:g} keVee",
+                expected=f"recoils to {end:g} keVnr ({self.quenching.description})",
+            )
 
     @property
     def units(self) -> tuple[str, str]:

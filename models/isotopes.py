@@ -19,6 +19,7 @@ import numpy as np
 from nuem.inputs.errors import InputError, ModelError
 from nuem.models.arrays import ArrayLike, FloatArray
 from nuem.models.constants import ATOMIC_MASS_UNIT_KEV, AVOGADRO, ELECTRON_MASS_KEV
+from nuem.models.tables import table
 from nuem.models.targets import Element, element
 
 __all__ = ["Component", "Isotope", "Target", "target"]
@@ -247,10 +248,13 @@ def _natural(symbol: str, count: float) -> Component:
 
     atom = element(symbol)
     entry = periodictable.elements.symbol(symbol)
-    there = [i for i in entry if i.abundance]
-    total = sum(float(i.abundance) for i in there)
+    shares = {i.isotope: float(i.abundance) for i in entry if i.abundance}
+    if not shares:
+        shares = table("abundances").get(symbol, {})
+    total = sum(shares.values())
     isotopes = tuple(
-        (_nucleus(symbol, atom.number, i), float(i.abundance) / total) for i in there
+        (_nucleus(symbol, atom.number, entry[number]), share / total)
+        for number, share in shares.items()
     )
     return Component(atom, count, isotopes)
 

@@ -212,7 +212,8 @@ def template(
     InputError
         For unknown words, bad edges, or a range that begins at 0.
     ModelError
-        If the method does not cover a true recoil that the bins can see.
+        If the method or the quenching does not cover a true recoil that the bins can
+        see.
 
     Notes
     -----
@@ -240,6 +241,7 @@ def template(
     )
     if not fold.on_nuclei:
         detector = replace(detector, quenching=None)
+    detector.check_range(edges, fold.maximum_recoil_kev)
     low, high = detector.true_range(edges)
     if low <= 0.0:
         raise InputError(

@@ -103,6 +103,21 @@ def test_couplings() -> None:
         nucleon_couplings("loop")
 
 
+def test_every_natural_element_has_its_isotopes() -> None:
+    """Mean mass of the isotopes and standard atomic weight agree."""
+    import periodictable
+
+    without = {"Tc", "Pm", "Po", "At", "Rn", "Fr", "Ra", "Ac"}
+    for entry in periodictable.elements:
+        if not 0 < entry.number <= 92 or entry.symbol in without:
+            continue
+        nuclei = target(entry.symbol).nuclei
+        assert sum(share for _, share in nuclei) == pytest.approx(1.0, rel=1e-12)
+        mean = sum(share * isotope.atomic_mass_u for isotope, share in nuclei)
+        # lithium: the weight is a convention, the mixture varies in nature
+        assert mean == pytest.approx(entry.mass, rel=5e-3), entry.symbol
+
+
 @given(
     energy=st.floats(0.1, 100.0),
     part=st.floats(1e-6, 0.999999),

@@ -138,6 +138,14 @@ def test_variation_of_k_is_evaluated_anew() -> None:
     assert up > template("nucleus-sm", "Ge", CORE, response, edges).evaluate()[0]
 
 
+def test_recoils_above_the_table_are_an_error() -> None:
+    table = Tabulated((0.2, 3.0), (0.15, 0.19))
+    with pytest.raises(ModelError, match="above the range"):
+        template("nucleus-sm", "Ge", CORE, Response(quenching=table), [0.1, 1.0])
+    narrow = template("nucleus-sm", "Ge", CORE, Response(quenching=table), [0.1, 0.5])
+    assert narrow.evaluate()[0] > 0.0
+
+
 def test_grid_of_templates() -> None:
     response = Response(quenching=GERMANIUM)
     edges = [0.2, 0.3, 0.4]
