@@ -97,7 +97,7 @@ def oracles(session: nox.Session) -> None:
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
     """Measurements of speed."""
-    session.install("-e.[test]")
+    session.install("-e.[peers,test]")
     session.run("pytest", "-m", "benchmark", *(session.posargs or ["-s"]))
 
 

@@ -155,13 +155,13 @@ class Drawing:
         for process, (coupling, label) in _TYPICAL.items():
             spectrum = recoil_spectrum(
                 process, channel.detector.target, flux, recoil,
-                method=signal.method, photoabsorption=signal.photoabsorption,
+                method=signal.method or "free", photoabsorption=signal.photoabsorption,
             )  # fmt: skip
             curves[label] = evaluate(spectrum, coupling)
         figure = rates(
             recoil_kev=recoil, curves=curves, threshold=float(self._edges[0]),
             experiment=self._experiment.title,
-            note=f"{channel.detector.target}, {signal.method}",
+            note=f"{channel.detector.target}, {signal.method or 'free'}",
         )  # fmt: skip
         return self._save(figure, "rates")
 

@@ -271,7 +271,7 @@ def _detector_effect(
 ) -> list[Modifier]:
     """What the detector does to every sample, unless it does nothing to this one."""
     size = systematic.size.canonical
-    if systematic.effect == "flux":
+    if systematic.effect not in ("efficiency", "energy-scale", "resolution"):
         return []
     if systematic.effect == "efficiency":
         high, low = nominal * (1 + size), nominal * (1 - size)
@@ -399,8 +399,11 @@ def _meta(
             "definition": coupling.definition,
             "sign": coupling.sign,
             "zero": coupling.zero,
-            "methods": [str(signal.method) for signal in experiment.signals],
-            "convention": "physical",
+            "methods": [
+                None if signal.method is None else str(signal.method)
+                for signal in experiment.signals
+            ],
+            "convention": metadata.get("convention", "physical"),
             "regulator": metadata.get("regulator", "none"),
         },
         "channels": {

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError
-from nuem.inputs.schema import Coupling, Experiment, ReactorSource, Signal, Systematic
+from nuem.inputs.quenching import LindhardQuenching, PolynomialQuenching
+from nuem.inputs.schema import (
+    Coupling,
+    Experiment,
+    ReactorSource,
+    Signal,
+    SolarSource,
+    Systematic,
+)
 from nuem.inputs.vocabulary import (
     COUPLING_DEFAULT,
     COUPLING_SYMBOL,
@@ -21,8 +29,12 @@ from nuem.inputs.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    from nuem.inputs.quantities import Quantity
+    from nuem.inputs.schema import Source
     from nuem.models.detector import Response
     from nuem.models.flux.spectrum import Flux
+    from nuem.models.options import OptionWords
+    from nuem.models.quenching import Quenching
     from nuem.models.template import Template
 
 __all__ = [
@@ -32,6 +44,7 @@ __all__ = [
     "channel_response",
     "nuisance_name",
     "predict",
+    "signal_options",
     "with_process",
 ]
 
@@ -45,7 +58,7 @@ class SignalTemplate:
     Attributes
     ----------
     process, method : str
-        What was calculated, and how.
+        What was calculated, and how (None for nuclei).
     nominal : Template
         Counts/(kg day) by bin for each monomial of the coupling.
     variations : dict
@@ -53,7 +66,7 @@ class SignalTemplate:
     """
 
     process: str
-    method: str
+    method: str | None
     nominal: Template
     variations: Mapping[str, tuple[Template, Template]]
 
@@ -149,10 +162,18 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
     symbol = COUPLING_SYMBOL[process]
     if symbol is None:
         raise InputError("the process has no coupling to set a limit on", found=process)
-    first = experiment.signals[0]
-    signal = Signal(
-        process=process, method=first.method, photoabsorption=first.photoabsorption
-    )
+    method = next((s.method for s in experiment.signals if s.method), None)
+    if not process.on_nuclei and method is None:
+        raise InputError(
+            "the experiment file names no method for electrons", found=process,
+            expected="a signal on electrons in the file",
+        )  # fmt: skip
+    if process.on_nuclei:
+        signal = Signal(process=process)
+    else:
+        # tables and options of the file hold for its other processes too
+        first = next(s for s in experiment.signals if s.method)
+        signal = first.model_copy(update={"process": process})
     if [s.process for s in experiment.signals] == [process]:
         return experiment
     reference, definition, zero = COUPLING_DEFAULT[symbol]
@@ -170,7 +191,14 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
         }
     )  # fmt: skip
     changed = experiment.model_copy(update={"signals": [signal], "coupling": coupling})
-    return Experiment.model_validate(changed.model_dump())
+    try:
+        return Experiment.model_validate(changed.model_dump())
+    except ValueError as error:
+        problem = str(error).partition("Value error, ")[2].partition(" [type=")[0]
+        raise InputError(
+            problem or "the process does not fit the experiment", field="--process",
+            found=str(process),
+        ) from None  # fmt: skip
 
 
 def channel_flux(experiment: Experiment, channel: Channel) -> Flux | None:
@@ -181,27 +209,77 @@ def channel_flux(experiment: Experiment, channel: Channel) -> Flux | None:
     Flux or None
         None where no source shines.
     """
-    from nuem.models.flux import reactor_flux, solar_flux
-
     total = None
     for source in experiment.sources:
         weight = source.weights.values[channel.period.name]
         if weight == 0:
             continue
-        if isinstance(source, ReactorSource):
-            flux = reactor_flux(
-                flux=source.total_flux.canonical if source.total_flux else None,
-                power_gw=source.power.canonical if source.power else None,
-                distance_m=source.distance.canonical if source.distance else None,
-                fractions=source.fission_fractions.values,
-            )
-        else:
-            flux = solar_flux(source.branches)
-        flux = flux.scale(weight)
+        flux = _source_flux(source).scale(weight)
         total = flux if total is None else total + flux
     if total is not None:
         _check_flavours(experiment, total.flavours)
     return total
+
+
+def _source_flux(source: Source) -> Flux:
+    from nuem.models.flux import reactor_flux, sns_flux, solar_flux, spent_fuel_flux
+
+    if isinstance(source, SolarSource):
+        return solar_flux(source.branches, model=source.model)
+    if isinstance(source, ReactorSource):
+        core = reactor_flux(
+            flux=_number(source.total_flux),
+            power_gw=_number(source.power),
+            distance_m=_number(source.distance),
+            fractions=source.fission_fractions.values,
+            conversion=source.conversion,
+            non_equilibrium=float(source.non_equilibrium),
+        )
+        return spent_fuel_flux(core) if source.component == "spent-fuel" else core
+    return sns_flux(
+        neutrinos_per_flavour=_number(source.flux_per_flavour),
+        protons_per_second=_number(source.protons),
+        yield_per_proton=_number(source.yield_per_proton),
+        distance_m=_number(source.distance),
+    )
+
+
+def _number(quantity: Quantity | None) -> float | None:
+    return None if quantity is None else quantity.canonical
+
+
+def signal_options(signal: Signal) -> OptionWords:
+    """The choices of a signal as keywords of the models.
+
+    Examples
+    --------
+    >>> signal_options(Signal(process="nucleus-sm"))["form_factor"]
+    <FormFactor.HELM: 'helm'>
+    """
+    return {
+        "sin2_theta_w": signal.sin2_theta_w,
+        "photoabsorption": signal.photoabsorption,
+        "couplings": signal.couplings,
+        "form_factor": signal.form_factor,
+        "convention": signal.convention,
+        "regulator": signal.regulator,
+        "density_g_cm3": signal.density_g_cm3,
+    }
+
+
+def _quenching(channel: Channel) -> Quenching | None:
+    from nuem.models.quenching import Lindhard, Polynomial, Tabulated
+
+    asked = channel.response.quenching
+    if asked is None:
+        return None
+    if isinstance(asked, LindhardQuenching):
+        floor = 0.0 if asked.floor is None else asked.floor.canonical
+        return Lindhard.of(channel.detector.target, asked.k.canonical, floor)
+    if isinstance(asked, PolynomialQuenching):
+        return Polynomial(tuple(asked.coefficients), asked.range_kevnr)
+    recoils, factors = zip(*asked.points, strict=True)
+    return Tabulated(recoils, factors)
 
 
 def channel_response(channel: Channel) -> Response:
@@ -216,6 +294,7 @@ def channel_response(channel: Channel) -> Response:
         trigger_efficiency=response.trigger_efficiency,
         cut_efficiency=response.cut_efficiency,
         breakpoints_kev=tuple(x for x, _ in response.trigger_efficiency.points or ()),
+        quenching=_quenching(channel),
     )
 
 
@@ -305,30 +384,52 @@ def _calculate(
     edges: NDArray[np.float64],
     varied: Iterable[tuple[str, Systematic]],
 ) -> SignalTemplate:
+    from nuem.models.flux import vary
     from nuem.models.template import template
 
-    def at(response: Response) -> Template:
+    options = signal_options(signal)
+
+    def at(
+        response: Response, source: Flux = flux, *, diagnose: bool = False
+    ) -> Template:
         return template(
-            signal.process, channel.detector.target, flux, response, edges,
-            method=signal.method, photoabsorption=signal.photoabsorption,
+            signal.process, channel.detector.target, source, response, edges,
+            method=signal.method, diagnose=diagnose, **options,
         )  # fmt: skip
 
     response = channel_response(channel)
-    nominal = at(response)
+    nominal = at(response, diagnose=True)
     variations = {}
     for name, systematic in varied:
         size = systematic.size.canonical
-        if systematic.effect == "efficiency":
-            pair = nominal.scale(1 + size), nominal.scale(1 - size)
-        elif systematic.effect == "energy-scale":
-            pair = at(response.vary(scale=1 + size)), at(response.vary(scale=1 - size))
-        else:
-            pair = (
-                at(response.vary(resolution=1 + size)),
-                at(response.vary(resolution=1 - size)),
-            )
-        variations[name] = pair
-    return SignalTemplate(signal.process, signal.method, nominal, variations)
+        pair: list[Template] = []
+        for step in (size, -size):
+            match systematic.effect:
+                case "efficiency":
+                    found = nominal.scale(1 + step)
+                case "energy-scale":
+                    found = at(response.vary(scale=1 + step))
+                case "resolution":
+                    found = at(response.vary(resolution=1 + step))
+                case "quenching":
+                    quenched = signal.process.on_nuclei
+                    moved = response.vary(quenching=1 + step)
+                    found = at(moved) if quenched else nominal
+                case "trigger-efficiency":
+                    found = at(response.vary(trigger=(step, systematic.shape)))
+                case "cut-efficiency":
+                    found = at(response.vary(cut=(step, systematic.shape)))
+                case _:
+                    component = systematic.component or ""
+                    if systematic.energy_dependence == "published":
+                        source = vary(flux, component, step)
+                    else:
+                        source = vary(flux, component, 1.0, step)
+                    found = at(response, source)
+            pair.append(found)
+        variations[name] = (pair[0], pair[1])
+    method = None if signal.method is None else str(signal.method)
+    return SignalTemplate(str(signal.process), method, nominal, variations)
 
 
 def _check_floor(
@@ -360,7 +461,7 @@ def _check_flavours(experiment: Experiment, there: Iterable[Flavour]) -> None:
 def _signal(entry: Mapping[str, Any]) -> SignalTemplate:
     return SignalTemplate(
         process=str(entry["process"]),
-        method=str(entry["method"]),
+        method=entry["method"],
         nominal=_template(entry["nominal"]),
         variations={
             name: (_template(pair["up"]), _template(pair["down"]))

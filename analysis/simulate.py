@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nuem.analysis.background import component_counts, present, time_factor
 from nuem.analysis.exposure import Exposure
-from nuem.analysis.prediction import channel_flux, channel_response
+from nuem.analysis.prediction import channel_flux, channel_response, signal_options
 from nuem.inputs.backgrounds import Background, FreePerBin, HalfLife
 from nuem.inputs.catalogue import Channel, channels
 from nuem.inputs.errors import InferenceError, InputError
@@ -313,7 +313,7 @@ def _signal_cells(
     for signal in experiment.signals:
         total += template(
             signal.process, channel.detector.target, flux, response, edges,
-            method=signal.method, photoabsorption=signal.photoabsorption,
+            method=signal.method, **signal_options(signal),
         ).evaluate(coupling)  # fmt: skip
     return total
 

@@ -29,9 +29,11 @@ __all__ = [
     "Mass",
     "NumberTable",
     "ParticleFlux",
+    "ParticleRate",
     "Power",
     "Quantity",
     "Rate",
+    "RecoilEnergy",
     "SpectralRate",
     "Status",
     "Time",
@@ -89,6 +91,22 @@ class Energy(Quantity):
     dimension: ClassVar[str] = "energy"
     value: _NotNegative
     unit: Literal["keV", "eV", "MeV", "keVee", "eVee"]
+
+
+class RecoilEnergy(Quantity):
+    """The energy of a recoiling nucleus, canonically in keVnr."""
+
+    dimension: ClassVar[str] = "energy"
+    value: _NotNegative
+    unit: Literal["keVnr", "eVnr"]
+
+
+class ParticleRate(Quantity):
+    """Particles per second, such as protons on a target."""
+
+    dimension: ClassVar[str] = "particle rate"
+    value: _Positive
+    unit: Literal["/s"]
 
 
 class Mass(Quantity):

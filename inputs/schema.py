@@ -25,18 +25,24 @@ from nuem.inputs.quantities import (
     Mass,
     NumberTable,
     ParticleFlux,
+    ParticleRate,
     Power,
     Strict,
     Time,
 )
+from nuem.inputs.quenching import Quenching
 from nuem.inputs.simulation import Simulation
 from nuem.inputs.vocabulary import (
     COUPLING_SYMBOL,
     COUPLING_UNIT,
+    Convention,
     Flavour,
+    FormFactor,
     Method,
     Photoabsorption,
     Process,
+    Regulator,
+    WeakCouplings,
 )
 
 __all__ = [
@@ -57,6 +63,7 @@ __all__ = [
     "RunsLayout",
     "Segment",
     "Signal",
+    "SnsSource",
     "SolarSource",
     "Systematic",
 ]
@@ -110,18 +117,67 @@ class Coupling(Strict):
 
 
 class Signal(Strict):
-    """A process that the coupling drives, and how it is calculated."""
+    """A process that the coupling drives, and how it is calculated.
+
+    Attributes
+    ----------
+    process : Process
+        What scatters, by which coupling.
+    method : Method
+        How electrons in atoms are treated; not for nuclei.
+    photoabsorption, regulator, density_g_cm3
+        Of the equivalent photons, and for the regulator ``medium`` the density.
+    couplings, form_factor
+        Of nuclei.
+    convention : Convention
+        Whose formulas.
+    sin2_theta_w : float
+        Weak mixing angle.
+    """
 
     process: Process
-    method: Method
+    method: Method | None = None
     photoabsorption: Photoabsorption = Photoabsorption.HENKE
+    regulator: Regulator = Regulator.NEUTRINO_MASS
+    density_g_cm3: Annotated[float, Field(gt=0)] | None = None
+    couplings: WeakCouplings = WeakCouplings.RADIATIVE
+    form_factor: FormFactor = FormFactor.HELM
+    convention: Convention = Convention.PHYSICAL
+    sin2_theta_w: Annotated[float, Field(gt=0, lt=1)] = 0.23863
+
+    @model_validator(mode="after")
+    def _options_belong_to_the_process(self) -> Signal:
+        if self.process.on_nuclei:
+            wrong = {"method", "photoabsorption", "regulator", "density_g_cm3"}
+        elif self.method is None:
+            msg = f"{self.process} needs a 'method'"
+            raise ValueError(msg)
+        else:
+            wrong = {"couplings", "form_factor"}
+        given = sorted(
+            name for name in wrong & self.model_fields_set if not self._is_default(name)
+        )
+        if given:
+            msg = f"{self.process} has no {', '.join(given)}"
+            raise ValueError(msg)
+        return self
+
+    def _is_default(self, name: str) -> bool:
+        return bool(getattr(self, name) == type(self).model_fields[name].default)
 
 
 class ReactorSource(Strict):
-    """A reactor core, from its quoted total flux or from power and distance."""
+    """A reactor core, from its quoted total flux or from power and distance.
+
+    ``component: spent-fuel`` stands for the spent fuel beside such a core, which has
+    weights of its own: it shines in OFF.
+    """
 
     kind: Literal["reactor"]
     name: Name
+    component: Literal["core", "spent-fuel"] = "core"
+    conversion: Literal["huber-mueller", "mueller"] = "huber-mueller"
+    non_equilibrium: bool = False
     total_flux: ParticleFlux | None = None
     power: Power | None = None
     distance: Length | None = None
@@ -156,12 +212,38 @@ class SolarSource(Strict):
 
     kind: Literal["solar"]
     name: Name
-    branches: list[Literal["pp", "7Be"]] = Field(min_length=1)
-    model: Literal["B16-GS98"]
+    branches: list[Literal["pp", "7Be", "pep", "8B", "hep", "13N", "15O", "17F"]] = (
+        Field(min_length=1)
+    )
+    model: Literal["B16-GS98", "B16-AGSS09"]
     weights: NumberTable
 
 
-Source = Annotated[ReactorSource | SolarSource, Field(discriminator="kind")]
+class SnsSource(Strict):
+    """Pions and muons at rest, from a flux or from protons, yield and distance."""
+
+    kind: Literal["sns"]
+    name: Name
+    flux_per_flavour: ParticleFlux | None = None
+    protons: ParticleRate | None = None
+    yield_per_proton: Fraction | None = None
+    distance: Length | None = None
+    weights: NumberTable
+
+    @model_validator(mode="after")
+    def _has_one_normalisation(self) -> SnsSource:
+        parts = (self.protons, self.yield_per_proton, self.distance)
+        there = [part for part in parts if part is not None]
+        if len(there) != (3 if self.flux_per_flavour is None else 0):
+            msg = (
+                "give either 'flux_per_flavour' or all of 'protons', "
+                "'yield_per_proton' and 'distance'"
+            )
+            raise ValueError(msg)
+        return self
+
+
+Source = Annotated[ReactorSource | SolarSource | SnsSource, Field(discriminator="kind")]
 
 
 class Response(Strict):
@@ -182,6 +264,8 @@ class Response(Strict):
         Of the true energy, before noise.
     cut_efficiency : Curve
         Of the measured energy.
+    quenching : Quenching
+        From recoils of nuclei to ionisation; all of the above acts on the latter.
     """
 
     resolution: Curve
@@ -190,14 +274,18 @@ class Response(Strict):
     max_below_floor: Annotated[float, Field(ge=0, le=1)] = 0.1
     trigger_efficiency: Curve
     cut_efficiency: Curve
+    quenching: Quenching | None = None
 
 
 class Detector(Strict):
-    """A target that sees the source; ``select`` picks its events."""
+    """A target that sees the source; ``select`` picks its events.
+
+    ``target`` is an element (``Ge``), one isotope (``Ge72``) or a formula (``CsI``).
+    """
 
     name: Name
     title: _Text
-    target: Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
+    target: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9.()\[\]]*$")]
     mass: Mass
     response: Response
     select: _ExpressionText | None = None
@@ -357,16 +445,60 @@ class Systematic(Strict):
     """A nuisance parameter: effect, size at one sigma, and who shares it.
 
     ``flux`` scales the signal; ``energy-scale``, ``resolution`` and ``efficiency``
-    move every sample of the channels in one scope.
+    move every sample of the channels in one scope. The rest acts on signals alone:
+    ``quenching`` on its strength (k of Lindhard), ``spectrum`` on one ``component``
+    of the flux (``235U``, ``correlated``, ``below-1.8-mev``, ``8B``, ...),
+    ``trigger-efficiency`` and ``cut-efficiency`` by a relative change that follows
+    ``shape``.
+
+    Attributes
+    ----------
+    component : str
+        For ``spectrum``: what is varied.
+    energy_dependence : str
+        For ``spectrum``: ``flat``, or the ``published`` uncertainty against the
+        energy, of which ``size`` is the part (100 % for one sigma).
+    shape : Curve
+        For the two efficiencies: relative change against the energy, times ``size``.
     """
 
     name: Name
-    effect: Literal["flux", "energy-scale", "resolution", "efficiency"]
+    effect: Literal[
+        "flux",
+        "energy-scale",
+        "resolution",
+        "efficiency",
+        "quenching",
+        "spectrum",
+        "trigger-efficiency",
+        "cut-efficiency",
+    ]
     size: Fraction
     scope: Literal["all", "detector", "period", "region", "channel"]
+    component: str | None = None
+    energy_dependence: Literal["flat", "published"] = "flat"
+    shape: Curve | None = None
+
+    @model_validator(mode="after")
+    def _fields_fit_the_effect(self) -> Systematic:
+        if (self.component is not None) != (self.effect == "spectrum"):
+            msg = "'component' belongs to the effect 'spectrum', which needs one"
+            raise ValueError(msg)
+        if self.energy_dependence == "published" and self.effect != "spectrum":
+            msg = "'energy_dependence' belongs to the effect 'spectrum'"
+            raise ValueError(msg)
+        if self.shape is not None and self.effect not in (
+            "trigger-efficiency",
+            "cut-efficiency",
+        ):
+            msg = "'shape' belongs to trigger-efficiency and cut-efficiency"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Systematic:
+        if self.energy_dependence == "published" and self.size.canonical == 1:
+            return self
         if not 0 < self.size.canonical < 1:
             msg = (
                 f"size {self.size.value:g} {self.size.unit} is not between 0 and 100 %"
@@ -476,6 +608,38 @@ class Experiment(Strict):
                     f"signals: {signal.process} is not driven by "
                     f"the coupling {self.coupling.symbol!r}"
                 )
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _energies_are_of_one_kind(self) -> Experiment:
+        nuclei = [s for s in self.signals if s.process.on_nuclei]
+        responses = [(f"detectors.{d.name}", d.response) for d in self.detectors]
+        responses += [
+            (f"overrides.{n}", o.response)
+            for n, o in enumerate(self.overrides)
+            if o.response is not None
+        ]
+        recoils = self.observables[0].unit == "keVnr"
+        if recoils and len(nuclei) < len(self.signals):
+            msg = "observables: keVnr, but a signal scatters on electrons"
+            raise ValueError(msg)
+        for where, response in responses:
+            if recoils and response.quenching is not None:
+                msg = f"{where}.response: quenching, but the observable is in keVnr"
+                raise ValueError(msg)
+            if nuclei and not recoils and response.quenching is None:
+                msg = (
+                    f"{where}.response: {nuclei[0].process} needs a quenching, or an "
+                    "observable in keVnr"
+                )
+                raise ValueError(msg)
+            if response.quenching is not None and not nuclei:
+                msg = f"{where}.response: quenching, but no signal on nuclei"
+                raise ValueError(msg)
+        for systematic in self.systematics:
+            if systematic.effect == "quenching" and not nuclei:
+                msg = f"systematics.{systematic.name}: no signal on nuclei"
                 raise ValueError(msg)
         return self
 

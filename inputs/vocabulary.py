@@ -14,10 +14,14 @@ __all__ = [
     "COUPLING_UNIT",
     "SQUARED_PROCESSES",
     "UNITS",
+    "Convention",
     "Flavour",
+    "FormFactor",
     "Method",
     "Photoabsorption",
     "Process",
+    "Regulator",
+    "WeakCouplings",
 ]
 
 
@@ -34,6 +38,27 @@ class Process(StrEnum):
     ELECTRON_MILLICHARGE = "electron-millicharge"
     ELECTRON_MILLICHARGE_TRANSITION = "electron-millicharge-transition"
     ELECTRON_CHARGE_RADIUS = "electron-charge-radius"
+    NUCLEUS_SM = "nucleus-sm"
+    NUCLEUS_MAGNETIC = "nucleus-magnetic"
+    NUCLEUS_MILLICHARGE = "nucleus-millicharge"
+    NUCLEUS_MILLICHARGE_TRANSITION = "nucleus-millicharge-transition"
+    NUCLEUS_CHARGE_RADIUS = "nucleus-charge-radius"
+
+    @property
+    def on_nuclei(self) -> bool:
+        """Whether the nucleus recoils, and not an electron."""
+        return self.value.startswith("nucleus-")
+
+    @property
+    def kind(self) -> str:
+        """The name without what recoils: ``sm``, ``millicharge``, ...
+
+        Examples
+        --------
+        >>> Process("nucleus-charge-radius").kind
+        'charge-radius'
+        """
+        return self.value.partition("-")[2]
 
 
 class Method(StrEnum):
@@ -69,6 +94,45 @@ class Photoabsorption(StrEnum):
     CHANTLER = "chantler"
 
 
+class FormFactor(StrEnum):
+    """Distribution of the nucleons in a nucleus.
+
+    ``klein-nystrand`` takes its radius from the mass number, ``klein-nystrand-rms``
+    from the rms radius of the Helm form factor.
+    """
+
+    HELM = "helm"
+    KLEIN_NYSTRAND = "klein-nystrand"
+    KLEIN_NYSTRAND_RMS = "klein-nystrand-rms"
+    SYMMETRISED_FERMI = "symmetrised-fermi"
+    POINT = "point"
+
+
+class WeakCouplings(StrEnum):
+    """Vector couplings of proton and neutron."""
+
+    RADIATIVE = "radiative"
+    TREE = "tree"
+    FLAVOURED = "flavoured"
+
+
+class Convention(StrEnum):
+    """Whose formulas: the correct ones, or as a paper prints them."""
+
+    PHYSICAL = "physical"
+    CHEN_2014 = "chen-2014"
+    PARADA_2020 = "parada-2020"
+    BASI_2025 = "basi-2025"
+
+
+class Regulator(StrEnum):
+    """What cuts off the logarithm of the equivalent photons."""
+
+    NEUTRINO_MASS = "neutrino-mass"
+    MOMENTUM_CUT = "momentum-cut"
+    MEDIUM = "medium"
+
+
 #: Symbol of the coupling of each process in template monomials ("q^2").
 COUPLING_SYMBOL: dict[Process, str | None] = {
     Process.ELECTRON_SM: None,
@@ -76,6 +140,11 @@ COUPLING_SYMBOL: dict[Process, str | None] = {
     Process.ELECTRON_MILLICHARGE: "q",
     Process.ELECTRON_MILLICHARGE_TRANSITION: "q",
     Process.ELECTRON_CHARGE_RADIUS: "r2",
+    Process.NUCLEUS_SM: None,
+    Process.NUCLEUS_MAGNETIC: "mu",
+    Process.NUCLEUS_MILLICHARGE: "q",
+    Process.NUCLEUS_MILLICHARGE_TRANSITION: "q",
+    Process.NUCLEUS_CHARGE_RADIUS: "r2",
 }
 
 #: Unit of each coupling: elementary charge, Bohr magneton, squared radius.
@@ -83,11 +152,20 @@ COUPLING_UNIT: dict[str, str] = {"q": "e", "mu": "mu_B", "r2": "cm^2"}
 
 #: Units accepted in experiment files: dimension -> {unit: factor to the first}.
 UNITS: dict[str, dict[str, float]] = {
-    "energy": {"keV": 1.0, "eV": 1e-3, "MeV": 1e3, "keVee": 1.0, "eVee": 1e-3},
+    "energy": {
+        "keV": 1.0,
+        "eV": 1e-3,
+        "MeV": 1e3,
+        "keVee": 1.0,
+        "eVee": 1e-3,
+        "keVnr": 1.0,
+        "eVnr": 1e-3,
+    },
     "mass": {"kg": 1.0, "g": 1e-3, "t": 1e3},
     "time": {"d": 1.0, "s": 1 / 86400, "h": 1 / 24, "yr": 365.25},
     "exposure": {"kg day": 1.0, "t yr": 365250.0},
     "flux": {"/cm2/s": 1.0},
+    "particle rate": {"/s": 1.0},
     "spectral rate": {"/(kg keV d)": 1.0, "/(t keV yr)": 1 / 365250.0},
     "rate": {"/(kg d)": 1.0, "/(t yr)": 1 / 365250.0},
     "fraction": {"1": 1.0, "%": 0.01},
@@ -100,6 +178,8 @@ UNITS: dict[str, dict[str, float]] = {
 SQUARED_PROCESSES: tuple[Process, ...] = (
     Process.ELECTRON_MILLICHARGE_TRANSITION,
     Process.ELECTRON_MAGNETIC,
+    Process.NUCLEUS_MILLICHARGE_TRANSITION,
+    Process.NUCLEUS_MAGNETIC,
 )
 
 #: Coupling of an experiment that is asked for a process not in its file: reference

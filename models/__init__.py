@@ -28,12 +28,16 @@ if TYPE_CHECKING:
         Shape,
         Tabulated,
     )
-    from nuem.models.couplings import electron_couplings
-    from nuem.models.detector import Response
-    from nuem.models.electron import coefficients, cross_section
-    from nuem.models.flux import Flux, reactor_flux, solar_flux
+    from nuem.models.couplings import electron_couplings, nucleon_couplings
+    from nuem.models.detector import Response, ResponseMatrix
+    from nuem.models.flux import Flux, reactor_flux, sns_flux, solar_flux
     from nuem.models.fold import recoil_spectrum
+    from nuem.models.form_factors import form_factor
+    from nuem.models.isotopes import Target, target
+    from nuem.models.options import Options
     from nuem.models.photon import photoabsorption
+    from nuem.models.process import coefficients, cross_section
+    from nuem.models.quenching import Lindhard, Quenching
     from nuem.models.targets import Element, element
     from nuem.models.template import Template
 
@@ -42,20 +46,29 @@ __all__ = [
     "Element",
     "Exponential",
     "Flux",
+    "Lindhard",
     "Lines",
+    "Options",
     "PowerLaw",
+    "Quenching",
     "Response",
+    "ResponseMatrix",
     "Shape",
     "Tabulated",
+    "Target",
     "Template",
     "coefficients",
     "cross_section",
     "electron_couplings",
     "element",
+    "form_factor",
+    "nucleon_couplings",
     "photoabsorption",
     "reactor_flux",
     "recoil_spectrum",
+    "sns_flux",
     "solar_flux",
+    "target",
 ]
 
 _HOME = {
@@ -63,20 +76,29 @@ _HOME = {
     "Element": "targets",
     "Exponential": "background",
     "Flux": "flux",
+    "Lindhard": "quenching",
     "Lines": "background",
+    "Options": "options",
     "PowerLaw": "background",
+    "Quenching": "quenching",
     "Response": "detector",
+    "ResponseMatrix": "detector",
     "Shape": "background",
     "Tabulated": "background",
+    "Target": "isotopes",
     "Template": "template",
-    "coefficients": "electron",
-    "cross_section": "electron",
+    "coefficients": "process",
+    "cross_section": "process",
     "electron_couplings": "couplings",
     "element": "targets",
+    "form_factor": "form_factors",
+    "nucleon_couplings": "couplings",
     "photoabsorption": "photon",
     "reactor_flux": "flux",
     "recoil_spectrum": "fold",
+    "sns_flux": "flux",
     "solar_flux": "flux",
+    "target": "isotopes",
 }
 
 

@@ -24,8 +24,13 @@ __all__ = [
     "ELECTRON_RADIUS_CM",
     "FERMI_KEV",
     "HBARC2_KEV2_CM2",
+    "HBARC_MEV_FM",
     "HC_KEV_CM",
     "KEV_PER_MEV",
+    "MUON_LIFETIME_US",
+    "MUON_MASS_MEV",
+    "PION_LIFETIME_US",
+    "PION_MASS_MEV",
     "REGULATOR_MASS_EV",
     "SECONDS_PER_DAY",
     "SIN2_THETA_W",
@@ -46,6 +51,9 @@ ELECTRON_MASS_MEV: Final = 0.51099895
 #: (hbar c)^2: turns keV^-2 into cm^2 (CODATA 2018, exact since 2019 up to
 #: rounding).
 HBARC2_KEV2_CM2: Final = 3.89379372e-16
+
+#: hbar c: momentum transfer times radius (CODATA 2018, exact since 2019).
+HBARC_MEV_FM: Final = 197.3269804
 
 #: sin^2 of the weak mixing angle at zero momentum transfer, MS-bar (PDG 2022).
 SIN2_THETA_W: Final = 0.23863
@@ -71,6 +79,12 @@ REGULATOR_MASS_EV: Final = 0.29
 
 #: Thomson cross section, a check on the radius.
 THOMSON_CM2: Final = 8.0 * math.pi / 3.0 * ELECTRON_RADIUS_CM**2
+
+#: Masses and lifetimes of the charged pion and the muon (PDG 2022).
+PION_MASS_MEV: Final = 139.57039
+MUON_MASS_MEV: Final = 105.6583755
+PION_LIFETIME_US: Final = 0.026033
+MUON_LIFETIME_US: Final = 2.1969811
 
 #: Seconds in a day of exposure.
 SECONDS_PER_DAY: Final = 86400.0

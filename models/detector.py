@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from nuem.inputs.errors import InputError
-from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, positive
+from nuem.inputs.errors import InputError, ModelError
+from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, positive, read_only
+from nuem.models.quenching import Quenching
 
-__all__ = ["Response"]
+__all__ = ["Response", "ResponseMatrix"]
 
 #: Sub-cells of a bin in which the cut efficiency is taken as a straight line.
 _CELLS = 8
@@ -31,6 +33,51 @@ _CELLS = 8
 _BLOCK = 128
 
 Curve = Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class ResponseMatrix:
+    """A response on a grid, built once, to apply or to publish.
+
+    Attributes
+    ----------
+    edges_kev : ndarray, shape (n + 1,)
+        Bins of the measured energy.
+    true_edges_kev : ndarray, shape (m + 1,)
+        Cells of the true recoil.
+    values : ndarray, shape (n, m)
+        Probability that a recoil, evenly distributed in a cell, is seen in a bin.
+    measured_unit, true_unit : str
+        ``keVee`` or ``keVnr``.
+
+    Examples
+    --------
+    >>> Response().tabulate([0.0, 1.0, 2.0], [0.0, 0.5, 1.5]).values
+    array([[1. , 0.5],
+           [0. , 0.5]])
+    """
+
+    edges_kev: FloatArray
+    true_edges_kev: FloatArray
+    values: FloatArray
+    measured_unit: str
+    true_unit: str
+    notes: tuple[str, ...] = ()
+
+    def apply(self, counts: ArrayLike) -> FloatArray:
+        """Counts in the bins, from counts in the cells of the true recoil."""
+        return np.asarray(self.values @ np.asarray(counts, dtype=np.float64))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists and strings, for a JSON document."""
+        return {
+            "edges": self.edges_kev.tolist(),
+            "true_edges": self.true_edges_kev.tolist(),
+            "values": self.values.tolist(),
+            "measured_unit": self.measured_unit,
+            "true_unit": self.true_unit,
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True)
@@ -54,6 +101,8 @@ class Response:
         Factors on the measured energy and on the width, for variations.
     breakpoints_kev : tuple of float
         True energies where the trigger efficiency has steps or kinks, if any.
+    quenching : Quenching, optional
+        From recoils of nuclei (keVnr) to ionisation (keVee).
 
     Raises
     ------
@@ -76,6 +125,7 @@ class Response:
     energy_scale: float = 1.0
     resolution_scale: float = 1.0
     breakpoints_kev: tuple[float, ...] = ()
+    quenching: Quenching | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -96,19 +146,110 @@ class Response:
                 expected="an energy above 0 keV",
             )
 
-    def vary(self, *, scale: float = 1.0, resolution: float = 1.0) -> Response:
-        """Response with the energy scale and the resolution times a factor.
+    def vary(
+        self,
+        *,
+        scale: float = 1.0,
+        resolution: float = 1.0,
+        quenching: float = 1.0,
+        trigger: tuple[float, Curve | None] | None = None,
+        cut: tuple[float, Curve | None] | None = None,
+    ) -> Response:
+        """Response with its parts moved.
+
+        Parameters
+        ----------
+        scale, resolution, quenching : float
+            Factors. The quenching is evaluated anew: for Lindhard's it is k that is
+            varied.
+        trigger, cut : (float, callable or None), optional
+            Size and shape of a relative change of an efficiency, correlated over all
+            energies; None for the same at all. The result is kept within 0 to 1.
+
+        Returns
+        -------
+        Response
 
         Examples
         --------
         >>> Response().vary(scale=1.01).energy_scale
         1.01
         """
+        varied = self.quenching
+        if varied is not None and quenching != 1.0:
+            varied = varied.vary(quenching)
         return replace(
             self,
             energy_scale=self.energy_scale * scale,
             resolution_scale=self.resolution_scale * resolution,
+            quenching=varied,
+            trigger_efficiency=_changed(self.trigger_efficiency, trigger),
+            cut_efficiency=_changed(self.cut_efficiency, cut),
         )
+
+    def ionisation(self, true_kev: ArrayLike) -> FloatArray:
+        """What noise, trigger and resolution act on, at true recoils, keV."""
+        if self.quenching is None:
+            return np.asarray(true_kev, dtype=np.float64)
+        return self.quenching.ionisation(true_kev)
+
+    def _recoils(self, ionisation: FloatArray) -> FloatArray:
+        """True recoils of ionisations, the ends of the quenching for those outside."""
+        if self.quenching is None:
+            return ionisation
+        low, high = self.quenching.range_kevee
+        inside = np.clip(ionisation, max(low, 1e-9), high)
+        return self.quenching.recoil(inside)
+
+    def check_range(self, edges_kev: ArrayLike, highest_kev: float) -> None:
+        """Refuse bins that see recoils above the range of the quenching.
+
+        Parameters
+        ----------
+        edges_kev : array_like
+            Bin edges in the measured energy.
+        highest_kev : float
+            Largest recoil that occurs.
+
+        Raises
+        ------
+        ModelError
+            If bins reach recoils that occur and that the quenching does not cover.
+        """
+        if self.quenching is None:
+            return
+        end = self.quenching.range_kevnr[1]
+        seen = self._ionisation_range(bin_edges(edges_kev))[1]
+        if highest_kev > end and seen > self.quenching.range_kevee[1] * (1 + 1e-9):
+            raise ModelError(
+                "bins see recoils above the range of the quenching",
+                field="quenching",
+                found=f"recoils to {highest_kev:g} keVnr, seen to {seen:g} keVee",
+                expected=f"recoils to {end:g} keVnr ({self.quenching.description})",
+            )
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """Units of the measured energy and of the true recoil."""
+        return ("keV", "keV") if self.quenching is None else ("keVee", "keVnr")
+
+    @property
+    def true_floor_kev(self) -> float:
+        """Lowest true recoil that is modelled, keV (keVnr with a quenching)."""
+        if self.quenching is None:
+            return self.floor_kev
+        low = self.quenching.range_kevnr[0]
+        start = max(self.floor_kev, self.quenching.range_kevee[0])
+        if start <= 0.0:
+            return low
+        return max(low, float(self._recoils(np.array(start))))
+
+    def true_width(self, true_kev: FloatArray) -> FloatArray:
+        """One sigma of the resolution, in units of the true recoil."""
+        width = self.sigma(self.ionisation(true_kev)) / self.energy_scale
+        if self.quenching is not None:
+            width = width / self.quenching.derivative(true_kev)
+        return width
 
     def sigma(self, true_kev: ArrayLike) -> FloatArray:
         """Width of the Gaussian at true energies, keV; 0 for a perfect detector."""
@@ -149,7 +290,16 @@ class Response:
         >>> Response(floor_kev=0.4).true_range([0.3, 1.0])
         (0.4, 1.0)
         """
-        edges = bin_edges(edges_kev)
+        low, high = self._ionisation_range(bin_edges(edges_kev))
+        if self.quenching is None:
+            return low, high
+        if high <= max(self.quenching.range_kevee[0], 0.0):
+            return self.true_floor_kev, self.true_floor_kev
+        ends = self._recoils(np.array([max(low, 1e-9), high]))
+        start = max(float(ends[0]) if low > 0.0 else 0.0, self.true_floor_kev)
+        return start, max(float(ends[1]), start)
+
+    def _ionisation_range(self, edges: FloatArray) -> tuple[float, float]:
         if self.resolution is None:
             low = max(edges[0] / self.energy_scale, self.floor_kev)
             return float(low), float(max(edges[-1] / self.energy_scale, low))
@@ -169,7 +319,15 @@ class Response:
         With a perfect detector these are the bin edges, else the energies from
         which the end of the kernel just reaches an edge.
         """
-        edges = bin_edges(edges_kev)
+        points = self._ionisation_kinks(bin_edges(edges_kev))
+        if self.quenching is None:
+            return points
+        low, high = self.quenching.range_kevee
+        inside = points[(points > max(low, 0.0)) & (points < high)]
+        own = np.array(self.quenching.breakpoints_kevnr)
+        return np.unique(np.concatenate([self._recoils(inside), own]))
+
+    def _ionisation_kinks(self, edges: FloatArray) -> FloatArray:
         own = np.asarray(self.breakpoints_kev, dtype=np.float64)
         if self.resolution is None:
             return np.unique(np.concatenate([edges / self.energy_scale, own]))
@@ -206,8 +364,10 @@ class Response:
             For edges that do not rise, or an efficiency outside 0 to 1.
         """
         edges = bin_edges(edges_kev)
-        true = positive(np.atleast_1d(np.asarray(true_kev, dtype=float)), "true_kev")
-        weight = (true >= self.floor_kev).astype(np.float64)
+        recoil = positive(np.atleast_1d(np.asarray(true_kev, dtype=float)), "true_kev")
+        true = self.ionisation(recoil)
+        # rounding on the way through the quenching must not lose the floor itself
+        weight = (true >= self.floor_kev * (1.0 - 1e-12)).astype(np.float64)
         if self.trigger_efficiency is not None:
             weight *= _efficiency(self.trigger_efficiency, true, "trigger_efficiency")
         seen = self.energy_scale * true
@@ -219,6 +379,13 @@ class Response:
         width = self.sigma(true)
         result = np.zeros((edges.size - 1, true.size))
         reach = self.kernel_sigma * width
+        cells = _subdivide(edges, _CELLS)
+        height = None
+        if self.cut_efficiency is not None:
+            height = _efficiency(self.cut_efficiency, cells, "cut_efficiency")
+            if np.ptp(height) == 0.0:  # a constant needs no cells
+                weight *= height[0]
+                height = None
         # a block of neighbouring recoils reaches a few bins only
         for start in range(0, true.size, _BLOCK):
             block = slice(start, start + _BLOCK)
@@ -227,25 +394,110 @@ class Response:
             first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
             last = min(int(np.searchsorted(edges, high)), edges.size - 1)
             if first < last:
-                result[first:last, block] = self._smear(
-                    edges[first : last + 1], seen[block], width[block]
+                inner = slice(first * _CELLS, last * _CELLS + 1)
+                result[first:last, block] = (
+                    _gaussian(
+                        edges[first : last + 1],
+                        seen[block],
+                        width[block],
+                        self.kernel_sigma,
+                    )[0]
+                    if height is None
+                    else self._smear(
+                        cells[inner], height[inner], seen[block], width[block]
+                    )
                 )
         return result * weight
 
+    def tabulate(
+        self, edges_kev: ArrayLike, true_edges_kev: ArrayLike, points: int = 32
+    ) -> ResponseMatrix:
+        """The response on cells of the true recoil, to apply or to publish.
+
+        Parameters
+        ----------
+        edges_kev : array_like
+            Bins of the measured energy, shape (n + 1,).
+        true_edges_kev : array_like
+            Cells of the true recoil, shape (m + 1,).
+        points : int
+            Recoils in each cell, at the middles of equal parts, that are averaged.
+
+        Returns
+        -------
+        ResponseMatrix
+            Shape (n, m).
+        """
+        edges = bin_edges(edges_kev)
+        cells = bin_edges(true_edges_kev, "true_edges_kev")
+        part = (np.arange(points) + 0.5) / points
+        true = (cells[:-1, None] + np.diff(cells)[:, None] * part).ravel()
+        inside = np.ones(true.size, dtype=bool)
+        if self.quenching is not None:
+            low, high = self.quenching.range_kevnr
+            inside = (true >= low) & (true <= high)
+        matrix = np.zeros((edges.size - 1, true.size))
+        matrix[:, inside] = self.matrix(edges, true[inside])
+        mean = matrix.reshape(edges.size - 1, -1, points).mean(axis=2)
+        measured, recoil = self.units
+        return ResponseMatrix(
+            read_only(edges),
+            read_only(cells),
+            read_only(mean),
+            measured,
+            recoil,
+            self.notes,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know about the model."""
+        lines = []
+        if self.quenching is not None:
+            lines.append(f"quenching: {self.quenching.description}")
+            if self.true_floor_kev > 0.0:
+                lines.append(
+                    f"recoils below {self.true_floor_kev:g} keVnr are not modelled"
+                )
+        elif self.floor_kev > 0.0:
+            lines.append(f"true recoils below {self.floor_kev:g} keV are not modelled")
+        if self.resolution is not None:
+            lines.append(
+                f"resolution kernel cut at {self.kernel_sigma:g} sigma,"
+                " not renormalised"
+            )
+        return tuple(lines)
+
     def _smear(
-        self, edges: FloatArray, seen: FloatArray, width: FloatArray
+        self,
+        cells: FloatArray,
+        height: FloatArray,
+        seen: FloatArray,
+        width: FloatArray,
     ) -> FloatArray:
         """Content of bins with the cut efficiency, shape (bins, recoils)."""
-        if self.cut_efficiency is None:
-            return _gaussian(edges, seen, width, self.kernel_sigma)[0]
-        cells = _subdivide(edges, _CELLS)
         content, moment = _gaussian(cells, seen, width, self.kernel_sigma)
-        height = _efficiency(self.cut_efficiency, cells, "cut_efficiency")
         slope = np.diff(height) / np.diff(cells)
         base = height[:-1] - slope * cells[:-1]
         kept = base[:, None] * content + slope[:, None] * moment
-        binned = kept.reshape(edges.size - 1, _CELLS, seen.size).sum(axis=1)
+        binned = kept.reshape(-1, _CELLS, seen.size).sum(axis=1)
         return np.asarray(binned, dtype=np.float64)
+
+
+def _changed(
+    efficiency: Curve | None, change: tuple[float, Curve | None] | None
+) -> Curve | None:
+    """An efficiency times 1 + size * shape, within 0 to 1."""
+    if change is None:
+        return efficiency
+    size, shape = change
+
+    def changed(energy: FloatArray) -> FloatArray:
+        base = np.ones_like(energy) if efficiency is None else efficiency(energy)
+        factor = 1.0 + size * (1.0 if shape is None else shape(energy))
+        return np.clip(base * factor, 0.0, 1.0)
+
+    return changed
 
 
 def _efficiency(curve: Curve, energy: FloatArray, field: str) -> FloatArray:

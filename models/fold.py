@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 
 from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import Flavour, Method, Photoabsorption, Process
 from nuem.models.arrays import ArrayLike, FloatArray, positive
-from nuem.models.constants import SECONDS_PER_DAY, SIN2_THETA_W
+from nuem.models.constants import SECONDS_PER_DAY
 from nuem.models.couplings import flavour_symbol
 from nuem.models.flux.spectrum import Flux
+from nuem.models.isotopes import Target
 from nuem.models.kinematics import maximum_recoil, minimum_energy
 from nuem.models.monomials import powers
-from nuem.models.scattering import ElectronScattering
+from nuem.models.options import Options, OptionWords
+from nuem.models.process import Scattering, scattering
 from nuem.models.targets import Element
 
 __all__ = ["Fold", "recoil_spectrum"]
@@ -35,41 +38,39 @@ class Fold:
     ----------
     flux : Flux
         Neutrinos at the detector.
-    scatterings : mapping of Flavour to ElectronScattering
+    scatterings : mapping of Flavour to Scattering
         The process as each flavour has it.
     by_flavour : bool
         Whether each flavour has a coupling of its own.
     """
 
     flux: Flux
-    scatterings: Mapping[Flavour, ElectronScattering]
+    scatterings: Mapping[Flavour, Scattering]
     by_flavour: bool = False
 
     @classmethod
     def build(
         cls,
         process: Process | str,
-        target: Element | str,
+        target: Target | Element | str,
         flux: Flux,
         *,
-        method: Method | str,
-        sin2_theta_w: float = SIN2_THETA_W,
-        photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+        method: Method | str | None = None,
         by_flavour: bool = False,
+        **options: Unpack[OptionWords],
     ) -> Fold:
         """Fold of a process; arguments as in :func:`recoil_spectrum`."""
         if not isinstance(flux, Flux):
             raise InputError("not a flux", field="flux", found=type(flux).__name__)
+        chosen = Options(**options)
         scatterings = {
-            flavour: ElectronScattering(
-                process, target, method, flavour, sin2_theta_w, photoabsorption
-            )
+            flavour: scattering(process, target, method, flavour, chosen)
             for flavour in flux.flavours
         }
         return cls(flux, scatterings, by_flavour)
 
     @property
-    def _any(self) -> ElectronScattering:
+    def _any(self) -> Scattering:
         return next(iter(self.scatterings.values()))
 
     def _rename(self, monomial: str, flavour: Flavour) -> str:
@@ -98,10 +99,15 @@ class Fold:
         return self._rename(scattering.monomials[-1], flavour)
 
     @property
+    def on_nuclei(self) -> bool:
+        """Whether nuclei recoil."""
+        return self._any.process.on_nuclei
+
+    @property
     def maximum_recoil_kev(self) -> float:
         """Largest recoil that the flux can give, keV."""
         energy = self.flux.maximum_energy_mev
-        return float(maximum_recoil(energy, self._any.mass_kev))
+        return float(np.max(maximum_recoil(energy, self._any.masses_kev)))
 
     @property
     def metadata(self) -> dict[str, object]:
@@ -109,13 +115,11 @@ class Fold:
         one = self._any
         return {
             "process": str(one.process),
-            "target": one.target.symbol,
-            "method": str(one.method),
+            "target": one.target.name,
+            "method": None if one.method is None else str(one.method),
             "flavours": [str(flavour) for flavour in self.scatterings],
             "couplings": "by flavour" if self.by_flavour else "common",
-            "sin2_theta_w": one.sin2_theta_w,
-            "photoabsorption": str(one.photoabsorption) if one.uses_photons else None,
-            "regulator": "neutrino-mass 0.29 eV" if one.uses_photons else None,
+            **one.metadata,
             "flux": self.flux.description,
             "flux metadata": dict(self.flux.metadata),
         }
@@ -128,8 +132,8 @@ class Fold:
         """Recoils where the rate has a step or a kink, keV."""
         one = self._any
         energies = self.flux.breakpoints_mev
-        ends = maximum_recoil(energies[energies > 0.0], one.mass_kev)
-        both = np.concatenate([one.breakpoints(low_kev, high_kev), ends])
+        ends = maximum_recoil(energies[energies > 0.0], one.masses_kev)
+        both = np.concatenate([one.breakpoints(low_kev, high_kev), ends.ravel()])
         return np.unique(both[(both > low_kev) & (both < high_kev)])
 
     @property
@@ -142,13 +146,12 @@ class Fold:
         if self._any.lowest_recoil_kev <= recoil_kev:
             return self
         henke = {
-            flavour: ElectronScattering(
+            flavour: scattering(
                 s.process,
                 s.target,
                 s.method,
                 s.flavour,
-                s.sin2_theta_w,
-                Photoabsorption.HENKE,
+                replace(s.options, photoabsorption=Photoabsorption.HENKE),
             )
             for flavour, s in self.scatterings.items()
         }
@@ -157,45 +160,45 @@ class Fold:
     def rates(self, recoil_kev: FloatArray) -> dict[str, FloatArray]:
         """Rates per kg, day and keV at recoils of one axis."""
         result = {name: np.zeros(recoil_kev.shape) for name in self.monomials}
-        limit = minimum_energy(recoil_kev, self._any.mass_kev)
-        for flavour, scattering in self.scatterings.items():
+        limit = minimum_energy(recoil_kev, self._any.masses_kev)
+        for flavour, one in self.scatterings.items():
             moments = self.flux.moments(limit, flavour)
             # no neutrino, no question to the tables
             reached = moments[0] > 0.0
-            factor = scattering.targets_per_kg * SECONDS_PER_DAY
-            for monomial, expansion in scattering.expansion(
-                recoil_kev[reached]
-            ).items():
-                rate = np.einsum("kt,kt->t", expansion, moments[:, reached])
+            if reached.ndim > 1:
+                reached = np.any(reached, axis=0)
+            factor = one.targets_per_kg * SECONDS_PER_DAY
+            weight = moments[..., reached]
+            for monomial, expansion in one.rate_expansion(recoil_kev[reached]).items():
+                rate = (expansion * weight).sum(axis=tuple(range(weight.ndim - 1)))
                 result[self._rename(monomial, flavour)][reached] += factor * rate
         return result
 
 
 def recoil_spectrum(
     process: Process | str,
-    target: Element | str,
+    target: Target | Element | str,
     flux: Flux,
     recoil_kev: ArrayLike,
     *,
-    method: Method | str,
-    sin2_theta_w: float = SIN2_THETA_W,
-    photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+    method: Method | str | None = None,
     by_flavour: bool = False,
+    **options: Unpack[OptionWords],
 ) -> dict[str, FloatArray]:
     """Rate against the true recoil, term by term in the coupling.
 
     Parameters
     ----------
     process, target, method
-        See :func:`nuem.models.electron.coefficients`.
+        See :func:`nuem.models.process.scattering`.
     flux : Flux
         Neutrinos at the detector.
     recoil_kev : array_like
         True recoils, keV, any shape.
-    sin2_theta_w, photoabsorption
-        See :class:`nuem.models.scattering.ElectronScattering`.
     by_flavour : bool
         Give each flavour a coupling of its own.
+    **options
+        See :class:`nuem.models.options.Options`.
 
     Returns
     -------
@@ -223,9 +226,8 @@ def recoil_spectrum(
         target,
         flux,
         method=method,
-        sin2_theta_w=sin2_theta_w,
-        photoabsorption=photoabsorption,
         by_flavour=by_flavour,
+        **options,
     )
     rates = fold.rates(recoil.ravel())
     return {name: rate.reshape(recoil.shape) for name, rate in rates.items()}

@@ -105,6 +105,17 @@ def transition_expansion(recoil: FloatArray) -> FloatArray:
     return _CHARGE / recoil**2 * bracket(recoil, 1.0, 1.0, -1.0)
 
 
+def fea_expansion(recoil: FloatArray) -> FloatArray:
+    """Expansion of :func:`fea` for q = 1 e."""
+    return 2.0 * _CHARGE / recoil**2 * bracket(recoil, 1.0, 0.0, 0.0)
+
+
+def parada_interference_expansion(recoil: FloatArray) -> FloatArray:
+    """Expansion of the interference as printed by Parada (2020), for q = 1 e."""
+    factor = 2.0 * math.sqrt(2.0) * ALPHA * FERMI_KEV * HBARC2_KEV2_CM2
+    return factor / recoil * bracket(recoil, 1.0, 0.0, 0.0)
+
+
 def _evaluate(
     expansion: FloatArray, energy_mev: ArrayLike, recoil: FloatArray
 ) -> FloatArray:

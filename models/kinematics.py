@@ -28,7 +28,7 @@ BASIS: Final = ("1", "1/E", "1/E^2", "ln E")
 
 
 def maximum_recoil(
-    energy_mev: ArrayLike, mass_kev: float = ELECTRON_MASS_KEV
+    energy_mev: ArrayLike, mass_kev: float | FloatArray = ELECTRON_MASS_KEV
 ) -> FloatArray:
     """Largest recoil of a particle at rest, 2E^2/(2E + M).
 
@@ -36,13 +36,13 @@ def maximum_recoil(
     ----------
     energy_mev : array_like
         Neutrino energy, MeV.
-    mass_kev : float
-        Mass of the struck particle, keV.
+    mass_kev : float or ndarray
+        Mass of the struck particle, keV, broadcast against the other argument.
 
     Returns
     -------
     ndarray
-        Recoil, keV, of the shape of the energy.
+        Recoil, keV, of the broadcast shape.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def maximum_recoil(
 
 
 def minimum_energy(
-    recoil_kev: ArrayLike, mass_kev: float = ELECTRON_MASS_KEV
+    recoil_kev: ArrayLike, mass_kev: float | FloatArray = ELECTRON_MASS_KEV
 ) -> FloatArray:
     """Smallest neutrino energy that can give a recoil, the inverse of the above.
 
@@ -62,13 +62,13 @@ def minimum_energy(
     ----------
     recoil_kev : array_like
         Recoil, keV.
-    mass_kev : float
-        Mass of the struck particle, keV.
+    mass_kev : float or ndarray
+        Mass of the struck particle, keV, broadcast against the other argument.
 
     Returns
     -------
     ndarray
-        Neutrino energy, MeV, of the shape of the recoil.
+        Neutrino energy, MeV, of the broadcast shape.
 
     Examples
     --------

@@ -32,6 +32,7 @@ from nuem.models.targets import element
 __all__ = [
     "absorption_breakpoints",
     "as_photoabsorption",
+    "chantler_energies",
     "epa",
     "epa_expansion",
     "photoabsorption",
@@ -70,8 +71,14 @@ def _henke(symbol: str) -> tuple[FloatArray, FloatArray]:
 
 
 @lru_cache(maxsize=64)
-def _chantler_energies(symbol: str) -> FloatArray:
-    """Energies of the Chantler table, keV; log-log linear between them."""
+def chantler_energies(symbol: str) -> FloatArray:
+    """Energies of the Chantler table, keV; log-log linear between them.
+
+    Raises
+    ------
+    ModelError
+        If there is none for the element.
+    """
     import xraydb
 
     element(symbol)
@@ -98,7 +105,7 @@ def table_range(
     if name is Photoabsorption.HENKE:
         energies = _henke(symbol)[0]
     else:
-        energies = _chantler_energies(symbol)
+        energies = chantler_energies(symbol)
     return float(energies[0]), float(energies[-1])
 
 
@@ -201,7 +208,7 @@ def absorption_breakpoints(
     if name is Photoabsorption.HENKE:
         points = _henke(symbol)[0]
     elif name is Photoabsorption.CHANTLER:
-        points = _chantler_energies(symbol)
+        points = chantler_energies(symbol)
     else:
         points = np.array(element(symbol).bindings_kev)
     return np.unique(points[(points > low_kev) & (points < high_kev)])

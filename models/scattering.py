@@ -1,4 +1,4 @@
-"""Neutrino-electron scattering in matter: the methods, per atom.
+"""Neutrino-electron scattering in matter: the methods, per atom or formula unit.
 
 ``free``
     All Z electrons free.
@@ -17,48 +17,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from nuem.inputs.errors import InputError, ModelError
-from nuem.inputs.vocabulary import Flavour, Method, Photoabsorption, Process
-from nuem.models import free_electron, photon
+from nuem.inputs.vocabulary import (
+    Convention,
+    Flavour,
+    Method,
+    Photoabsorption,
+    Process,
+    Regulator,
+)
+from nuem.models import free_electron, regulators
 from nuem.models.arrays import ArrayLike, FloatArray, positive
-from nuem.models.constants import ELECTRON_MASS_KEV, SIN2_THETA_W
+from nuem.models.constants import ALPHA, ELECTRON_MASS_KEV
+from nuem.models.conventions import convention_notes
 from nuem.models.couplings import as_flavour, electron_couplings
-from nuem.models.kinematics import evaluate_expansion, maximum_recoil
-from nuem.models.targets import Element, element
+from nuem.models.isotopes import Target, as_target
+from nuem.models.options import Options, word
+from nuem.models.photon import absorption_breakpoints, photoabsorption, table_range
+from nuem.models.targets import Element
 
 __all__ = ["ElectronScattering"]
 
-_Word = TypeVar("_Word", Process, Method)
 _MILLICHARGE = (Process.ELECTRON_MILLICHARGE, Process.ELECTRON_MILLICHARGE_TRANSITION)
 
 
 @dataclass(frozen=True, init=False)
 class ElectronScattering:
-    """One process on one element by one method, ready to be evaluated.
+    """One process on the electrons of a target by one method, ready to be evaluated.
 
     Parameters
     ----------
     process : Process or str
         An ``electron-`` process.
-    target : Element or str
-        Element or its symbol.
+    target : Target, Element or str
+        What scatters: element, isotope or compound.
     method : Method or str
-        How the electrons of the atom are treated.
+        How the electrons of the atoms are treated.
     flavour : Flavour or str
         Neutrino at the detector.
-    sin2_theta_w : float
-        Weak mixing angle.
-    photoabsorption : Photoabsorption or str
-        Table for the equivalent photons.
+    options : Options
+        Mixing angle, photoabsorption, regulator, convention.
 
     Raises
     ------
     InputError
-        For an unknown word.
+        For an unknown word or target.
     ModelError
         If the method does not describe the process.
 
@@ -69,36 +75,32 @@ class ElectronScattering:
     """
 
     process: Process
-    target: Element
+    target: Target
     method: Method
-    flavour: Flavour = Flavour.ANTI_NU_E
-    sin2_theta_w: float = SIN2_THETA_W
-    photoabsorption: Photoabsorption = Photoabsorption.HENKE
+    flavour: Flavour
+    options: Options
 
     #: Mass of the struck particle, keV; it sets the kinematics.
-    mass_kev = ELECTRON_MASS_KEV
-    #: Unit of the cross section.
-    unit = "cm2/keV/atom"
+    masses_kev = ELECTRON_MASS_KEV
 
     def __init__(
         self,
         process: Process | str,
-        target: Element | str,
+        target: Target | Element | str,
         method: Method | str,
         flavour: Flavour | str = Flavour.ANTI_NU_E,
-        sin2_theta_w: float = SIN2_THETA_W,
-        photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+        options: Options | None = None,
     ) -> None:
-        atom = target if isinstance(target, Element) else element(target)
-        table = photon.as_photoabsorption(photoabsorption)
         set_ = object.__setattr__
-        set_(self, "process", _word(Process, process, "process"))
-        set_(self, "target", atom)
-        set_(self, "method", _word(Method, method, "method"))
+        set_(self, "process", word(Process, process, "process"))
+        set_(self, "target", as_target(target))
+        set_(self, "method", word(Method, method, "method"))
         set_(self, "flavour", as_flavour(flavour))
-        set_(self, "sin2_theta_w", float(sin2_theta_w))
-        set_(self, "photoabsorption", table)
-        electron_couplings(self.flavour, self.sin2_theta_w)
+        set_(self, "options", options or Options())
+        if self.process.on_nuclei:
+            raise InputError(
+                "not a process on electrons", field="process", found=str(self.process)
+            )
         if (
             self.method is Method.EPA
             and self.process is not Process.ELECTRON_MILLICHARGE_TRANSITION
@@ -122,9 +124,14 @@ class ElectronScattering:
         }[self.process]
 
     @property
+    def unit(self) -> str:
+        """Unit of the cross section."""
+        return self.target.unit("atom")
+
+    @property
     def targets_per_kg(self) -> float:
-        """Number of scatterers (atoms) in a kilogram."""
-        return self.target.atoms_per_kg
+        """Number of scatterers (atoms, or formula units) in a kilogram."""
+        return self.target.units_per_kg
 
     @property
     def uses_photons(self) -> bool:
@@ -133,11 +140,39 @@ class ElectronScattering:
         return photons and self.process in _MILLICHARGE
 
     @property
+    def _table(self) -> Photoabsorption:
+        return Photoabsorption(self.options.photoabsorption)
+
+    @property
+    def _symbols(self) -> tuple[str, ...]:
+        return tuple(part.element.symbol for part in self.target.components)
+
+    @property
+    def _table_range(self) -> tuple[float, float]:
+        ranges = [table_range(symbol, self._table) for symbol in self._symbols]
+        return max(low for low, _ in ranges), min(high for _, high in ranges)
+
+    @property
     def lowest_recoil_kev(self) -> float:
         """Lowest energy transfer that the method covers, keV."""
-        if not self.uses_photons:
-            return 0.0
-        return photon.table_range(self.target.symbol, self.photoabsorption)[0]
+        return self._table_range[0] if self.uses_photons else 0.0
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        """The choices that matter here."""
+        photons = self.uses_photons
+        return {
+            "sin2_theta_w": self.options.sin2_theta_w,
+            "photoabsorption": str(self._table) if photons else None,
+            "regulator": self._regulator.description if photons else None,
+            "convention": str(self.options.convention),
+        }
+
+    @property
+    def _regulator(self) -> regulators.Logarithm:
+        return regulators.Logarithm(
+            Regulator(self.options.regulator), self.target, self.options.density_g_cm3
+        )
 
     def breakpoints(self, low_kev: float, high_kev: float) -> FloatArray:
         """Recoils inside a range where the cross section has a step or a kink."""
@@ -145,22 +180,32 @@ class ElectronScattering:
         if self.method is not Method.FREE:
             points.append(np.array(self.target.bindings_kev))
         if self.uses_photons:
-            symbol, table = self.target.symbol, self.photoabsorption
-            end = photon.table_range(symbol, table)[1]
-            points.append(
-                photon.absorption_breakpoints(symbol, table, low_kev, high_kev)
-            )
-            points.append(np.array([end]))
+            for symbol in self._symbols:
+                points.append(
+                    absorption_breakpoints(symbol, self._table, low_kev, high_kev)
+                )
+                if self._goes_on_with_elam:
+                    points.append(
+                        absorption_breakpoints(symbol, "elam", low_kev, high_kev)
+                    )
+            points.append(np.array([self._table_range[1]]))
+            points.append(self._regulator.breakpoints(self._table, low_kev, high_kev))
         every = np.unique(np.concatenate(points))
         return every[(every > low_kev) & (every < high_kev)]
 
     def notes(self, low_kev: float, high_kev: float) -> tuple[str, ...]:
         """What a reader has to know about the prediction in a range of recoils."""
+        lines = list(
+            convention_notes(Convention(self.options.convention), self.process)
+        )
         if not self.uses_photons:
-            return ()
-        table = self.photoabsorption
-        lines = [f"equivalent photons with the {table} table and ln(E/0.29 eV)"]
-        end = photon.table_range(self.target.symbol, table)[1]
+            return tuple(lines)
+        table = self._table
+        lines.append(
+            f"equivalent photons with the {table} table and "
+            f"{self._regulator.description}"
+        )
+        end = self._table_range[1]
         if self._goes_on_with_elam and high_kev > end:
             start = max(low_kev, end)
             lines.append(
@@ -172,22 +217,41 @@ class ElectronScattering:
     @property
     def _goes_on_with_elam(self) -> bool:
         return (
-            self.method is Method.EPA_STEPPED
-            and self.photoabsorption is Photoabsorption.HENKE
+            self.method is Method.EPA_STEPPED and self._table is Photoabsorption.HENKE
         )
 
+    def _absorption(self, recoil: FloatArray) -> FloatArray:
+        """Photoabsorption of a formula unit, cm^2."""
+        total = np.zeros_like(recoil)
+        above = recoil > self._table_range[1]
+        for part in self.target.components:
+            symbol = part.element.symbol
+            if self._goes_on_with_elam and np.any(above):
+                total[above] += part.count * photoabsorption(
+                    symbol, recoil[above], Photoabsorption.ELAM
+                )
+                total[~above] += part.count * photoabsorption(
+                    symbol, recoil[~above], self._table
+                )
+            else:
+                total += part.count * photoabsorption(symbol, recoil, self._table)
+        return total
+
     def _photons(self, recoil: FloatArray) -> FloatArray:
-        symbol, table = self.target.symbol, self.photoabsorption
-        if not self._goes_on_with_elam:
-            return photon.epa_expansion(symbol, recoil, table)
-        result = np.empty((4, *recoil.shape))
-        above = recoil > photon.table_range(symbol, table)[1]
-        result[:, ~above] = photon.epa_expansion(symbol, recoil[~above], table)
-        if np.any(above):
-            result[:, above] = photon.epa_expansion(
-                symbol, recoil[above], Photoabsorption.ELAM
-            )
-        return result
+        amplitude = 2.0 * ALPHA / np.pi * self._absorption(recoil) / recoil
+        return amplitude * self._regulator.expansion(recoil, self._table)
+
+    def rate_expansion(self, recoil_kev: ArrayLike) -> dict[str, FloatArray]:
+        """The expansion that rates are made of: :meth:`expansion`, but for one case.
+
+        The convention ``chen-2014`` counts equivalent photons per electron.
+        """
+        terms = self.expansion(recoil_kev)
+        if self.uses_photons and self.options.convention is Convention.CHEN_2014:
+            extra = self.target.electrons - 1.0
+            photons = self._photons(positive(recoil_kev, "recoil_kev"))
+            terms["q^2"] = terms["q^2"] + extra * photons
+        return terms
 
     def expansion(self, recoil_kev: ArrayLike) -> dict[str, FloatArray]:
         """Each term as an expansion in the neutrino energy.
@@ -201,7 +265,8 @@ class ElectronScattering:
         -------
         dict of str to ndarray
             Monomial to factors of (1, 1/E, 1/E^2, ln E) with E in MeV, shape
-            (4, ...), cm^2/keV/atom. The limit T_max is left to the caller.
+            (4, ...), cm^2/keV per formula unit. The limit T_max is left to the
+            caller.
 
         Raises
         ------
@@ -210,18 +275,22 @@ class ElectronScattering:
         """
         recoil = positive(recoil_kev, "recoil_kev")
         if self.method is Method.FREE:
-            electrons: FloatArray | float = float(self.target.number)
+            electrons: FloatArray | float = self.target.electrons
         else:
             electrons = self.target.bound_below(recoil)
         if self.process is Process.ELECTRON_MAGNETIC:
             return {"mu^2": electrons * free_electron.magnetic_expansion(recoil)}
         if self.process is Process.ELECTRON_MILLICHARGE_TRANSITION:
             return {"q^2": self._charge_squared(recoil, electrons)}
-        g = electron_couplings(self.flavour, self.sin2_theta_w)
+        g = electron_couplings(self.flavour, self.options.sin2_theta_w)
         terms = {"1": electrons * free_electron.sm_expansion(recoil, g)}
         if self.process is Process.ELECTRON_MILLICHARGE:
-            shift = free_electron.millicharge_shift(recoil)
-            terms["q"] = electrons * free_electron.linear_expansion(recoil, g, shift)
+            if self.options.convention is Convention.PARADA_2020:
+                mixed = free_electron.parada_interference_expansion(recoil)
+            else:
+                shift = free_electron.millicharge_shift(recoil)
+                mixed = free_electron.linear_expansion(recoil, g, shift)
+            terms["q"] = electrons * mixed
             terms["q^2"] = self._charge_squared(recoil, electrons)
         elif self.process is Process.ELECTRON_CHARGE_RADIUS:
             radius = free_electron.charge_radius_shift()
@@ -235,34 +304,11 @@ class ElectronScattering:
     ) -> FloatArray:
         if self.method is Method.EPA:
             return self._photons(recoil)
-        close = electrons * free_electron.transition_expansion(recoil)
+        if self.options.convention is Convention.CHEN_2014:
+            one = free_electron.fea_expansion(recoil)
+        elif self.options.convention is Convention.PARADA_2020:
+            one = free_electron.fea_expansion(recoil) / ALPHA
+        else:
+            one = free_electron.transition_expansion(recoil)
+        close = electrons * one
         return close + self._photons(recoil) if self.uses_photons else close
-
-    def coefficients(
-        self, energy_mev: ArrayLike, recoil_kev: ArrayLike
-    ) -> dict[str, FloatArray]:
-        """Terms at given energies and recoils; see :mod:`nuem.models.electron`."""
-        energy, recoil = np.broadcast_arrays(
-            positive(energy_mev, "energy_mev"), positive(recoil_kev, "recoil_kev")
-        )
-        # recoils above T_max are left out before the tables are asked: there the
-        # answer is 0, whatever the range of the table
-        allowed = recoil < maximum_recoil(energy, self.mass_kev)
-        result = {}
-        for monomial, expansion in self.expansion(recoil[allowed]).items():
-            array = np.zeros(recoil.shape)
-            array[allowed] = evaluate_expansion(expansion, energy[allowed])
-            result[monomial] = array
-        return result
-
-
-def _word(kind: type[_Word], value: str, field: str) -> _Word:
-    try:
-        return kind(value)
-    except ValueError:
-        raise InputError(
-            f"unknown {field}",
-            field=field,
-            found=value,
-            expected="one of " + ", ".join(kind),
-        ) from None

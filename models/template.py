@@ -6,21 +6,22 @@ so that the expectation at any coupling is a polynomial of arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from nuem.inputs.errors import InputError
-from nuem.inputs.vocabulary import Method, Photoabsorption, Process
+from nuem.inputs.vocabulary import Method, Process
 from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, read_only
-from nuem.models.constants import SIN2_THETA_W
 from nuem.models.detector import Response
 from nuem.models.flux.spectrum import Flux
 from nuem.models.fold import Fold, recoil_spectrum
+from nuem.models.isotopes import Target
 from nuem.models.monomials import evaluate
+from nuem.models.options import OptionWords
 from nuem.models.quadrature import nodes, panels
 from nuem.models.targets import Element
 
@@ -170,33 +171,36 @@ def _sum(
 
 def template(
     process: Process | str,
-    target: Element | str,
+    target: Target | Element | str,
     flux: Flux,
     response: Response | None,
     edges_kev: ArrayLike,
     *,
-    method: Method | str,
-    sin2_theta_w: float = SIN2_THETA_W,
-    photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+    method: Method | str | None = None,
     by_flavour: bool = False,
+    diagnose: bool = True,
+    **options: Unpack[OptionWords],
 ) -> Template:
     """Counts per kg day in bins of the measured energy.
 
     Parameters
     ----------
     process, target, method
-        See :func:`nuem.models.electron.coefficients`.
+        See :func:`nuem.models.process.scattering`.
     flux : Flux
         Neutrinos at the detector; each flavour has its own couplings.
     response : Response or None
-        Detector; None for a perfect one without floor.
+        Detector; None for a perfect one without floor. Its quenching acts on nuclei
+        alone: without one, the bins of a process on nuclei are in keVnr.
     edges_kev : array_like
         Bin edges in the measured energy, keV.
-    sin2_theta_w, photoabsorption
-        See :class:`nuem.models.scattering.ElectronScattering`.
     by_flavour : bool
         Give each flavour a coupling of its own (``q_e``, ``q_mu``, ``q_tau``)
         instead of one that all share.
+    diagnose : bool
+        Work out what lies below the floor; variations need not.
+    **options
+        See :class:`nuem.models.options.Options`.
 
     Returns
     -------
@@ -208,7 +212,8 @@ def template(
     InputError
         For unknown words, bad edges, or a range that begins at 0.
     ModelError
-        If the method does not cover a true recoil that the bins can see.
+        If the method or the quenching does not cover a true recoil that the bins can
+        see.
 
     Notes
     -----
@@ -231,10 +236,12 @@ def template(
         target,
         flux,
         method=method,
-        sin2_theta_w=sin2_theta_w,
-        photoabsorption=photoabsorption,
         by_flavour=by_flavour,
+        **options,
     )
+    if not fold.on_nuclei:
+        detector = replace(detector, quenching=None)
+    detector.check_range(edges, fold.maximum_recoil_kev)
     low, high = detector.true_range(edges)
     if low <= 0.0:
         raise InputError(
@@ -248,10 +255,14 @@ def template(
     return Template(
         values,
         (edges,),
-        below_floor=_below_floor(fold, detector, edges),
+        below_floor=_below_floor(fold, detector, edges) if diagnose else {},
         leading=fold.leading,
-        notes=(*fold.notes(low, high), *_response_notes(detector)),
-        metadata={**fold.metadata, "floor in keV": detector.floor_kev},
+        notes=(*fold.notes(low, high), *detector.notes),
+        metadata={
+            **fold.metadata,
+            "floor in keV": detector.floor_kev,
+            "energy": _energy_unit(fold, detector),
+        },
     )
 
 
@@ -266,34 +277,35 @@ def _integrate(
     points = np.unique(points[(points >= low) & (points <= high)])
     width: FloatArray | float = np.inf
     if detector.resolution is not None:
-        width = 0.5 * detector.sigma(points) / detector.energy_scale
+        width = 0.5 * detector.true_width(points)
     split = panels(low, high, points, ratio=_RATIO, width=width)
     true, weight = nodes(split, _ORDER)
     matrix = detector.matrix(edges, true) * weight
     return {name: matrix @ rate for name, rate in fold.rates(true).items()}
 
 
+def _energy_unit(fold: Fold, detector: Response) -> str:
+    if fold.on_nuclei and detector.quenching is None:
+        return "keVnr"
+    return "keVee"
+
+
 def _below_floor(
     fold: Fold, detector: Response, edges: FloatArray
 ) -> dict[str, FloatArray]:
-    floor = detector.floor_kev
-    if floor <= LEAK_FROM_KEV:
+    floor = detector.true_floor_kev
+    start = LEAK_FROM_KEV
+    if floor <= start:
         return {}
-    open_ = replace(detector, floor_kev=LEAK_FROM_KEV)
+    quenching = detector.quenching
+    if quenching is not None:
+        # below its range the quenching is a guess, good enough for this share
+        quenching = quenching.opened()
+    open_ = replace(detector, quenching=quenching, floor_kev=start)
+    lowest = float(open_.ionisation(start))
+    open_ = replace(open_, floor_kev=lowest)
     # where the chosen table does not reach down, the diagnostic asks Henke's
-    wide = fold.covering(LEAK_FROM_KEV)
+    wide = fold.covering(start)
     low, high = open_.true_range(edges)
     high = min(high, floor, fold.maximum_recoil_kev)
     return _integrate(wide, open_, edges, max(low, wide.lowest_recoil_kev), high)
-
-
-def _response_notes(detector: Response) -> Sequence[str]:
-    lines = []
-    if detector.floor_kev > 0.0:
-        lines.append(f"true recoils below {detector.floor_kev:g} keV are not modelled")
-    if detector.resolution is not None:
-        lines.append(
-            f"resolution kernel cut at {detector.kernel_sigma:g} sigma,"
-            " not renormalised"
-        )
-    return lines

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,36 +20,74 @@ from nuem.analysis.cli.common import (
 from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import (
     COUPLING_SYMBOL,
+    Convention,
     Flavour,
+    FormFactor,
     Method,
     Photoabsorption,
     Process,
+    Regulator,
+    WeakCouplings,
 )
+
+if TYPE_CHECKING:
+    from nuem.models.options import OptionWords
 
 __all__ = ["cross_section", "template"]
 
 
+def _words(kind: type[StrEnum]) -> click.Choice[str]:
+    return click.Choice([str(word) for word in kind])
+
+
 @click.command("cross-section")
-@click.argument("process", type=click.Choice([p.value for p in Process]))
-@click.option("--target", required=True, help="Element, such as Ge.")
-@click.option("--energy", required=True, type=float, help="Neutrino energy, MeV.")
-@click.option("--recoil", required=True, help="Energy transfers, keV, with commas.")
+@click.argument("process", type=_words(Process))
 @click.option(
-    "--method", type=click.Choice([m.value for m in Method]), default="free",
-    show_default=True, help="How the electrons of the atom are treated.",
+    "--target", required=True,
+    help="Element (Ge), isotope (Ge72) or formula (CsI, C9H10).",
 )  # fmt: skip
-@click.option("--coupling", type=float, help="Coupling, in its unit.")
+@click.option("--energy", required=True, type=float, help="Neutrino energy, MeV.")
+@click.option("--recoil", required=True, help="Recoils, keV, with commas.")
 @click.option(
-    "--flavour", type=click.Choice([f.value for f in Flavour]), default="anti-nu-e",
+    "--method", type=_words(Method),
+    help="How the electrons of the atom are treated; for electrons only.  "
+    "[default: free]",
+)  # fmt: skip
+@click.option(
+    "--coupling", type=float,
+    help="Charge in e, moment in mu_B, or charge radius squared in cm^2 (0 is the "
+    "Standard Model).",
+)  # fmt: skip
+@click.option(
+    "--flavour", type=_words(Flavour), default="anti-nu-e",
     show_default=True, help="Neutrino at the detector.",
 )  # fmt: skip
 @click.option(
-    "--photoabsorption", type=click.Choice([p.value for p in Photoabsorption]),
+    "--couplings", type=_words(WeakCouplings), default="radiative",
+    show_default=True, help="Weak couplings of the nucleons; for nuclei.",
+)  # fmt: skip
+@click.option(
+    "--form-factor", type=_words(FormFactor), default="helm",
+    show_default=True, help="Form factor of the nucleus; for nuclei.",
+)  # fmt: skip
+@click.option(
+    "--convention", type=_words(Convention), default="physical",
+    show_default=True, help="Whose formulas: the correct ones, or as a paper has them.",
+)  # fmt: skip
+@click.option(
+    "--regulator", type=_words(Regulator), default="neutrino-mass",
+    show_default=True, help="What cuts off the log of the equivalent photons.",
+)  # fmt: skip
+@click.option(
+    "--density", type=float, help="g/cm3, for --regulator medium.  [default: known]"
+)
+@click.option(
+    "--photoabsorption", type=_words(Photoabsorption),
     default="henke", show_default=True, help="Table for the equivalent photons.",
 )  # fmt: skip
 @click.option(
     "--sin2-theta-w", type=float, default=0.23863, show_default=True,
-    help="Weak mixing angle.",
+    help="Weak mixing angle, for electrons and tree couplings.",
 )  # fmt: skip
 @json_option
 @debug_option
@@ -56,39 +96,73 @@ def cross_section(
     target: str,
     energy: float,
     recoil: str,
-    method: str,
+    method: str | None,
     coupling: float | None,
     flavour: str,
+    couplings: str,
+    form_factor: str,
+    convention: str,
+    regulator: str,
+    density: float | None,
     photoabsorption: str,
     sin2_theta_w: float,
     as_json: bool,
 ) -> None:
-    """Differential cross section of PROCESS per atom, cm2/keV."""
-    from nuem.models.electron import cross_section as calculate
+    """Differential cross section of PROCESS, cm2/keV.
 
-    transfers = _numbers(recoil)
-    if coupling is None and COUPLING_SYMBOL[Process(process)] is not None:
+    Per atom for electrons, per nucleus of the natural mixture or of one isotope, and
+    per formula unit for compounds.
+    """
+    from nuem.models.options import Options
+    from nuem.models.process import cross_section as calculate
+    from nuem.models.process import scattering
+
+    chosen = Process(process)
+    if COUPLING_SYMBOL[chosen] is None and coupling is not None:
+        raise InputError("the process has no coupling", field="--coupling",
+                         found=coupling, expected="none")  # fmt: skip
+    if COUPLING_SYMBOL[chosen] is not None and coupling is None:
         raise InputError("the process needs a coupling", field="--coupling",
                          found="none", expected="a number")  # fmt: skip
+    if method is None and not chosen.on_nuclei:
+        method = "free"
+    transfers = _numbers(recoil)
+    options: OptionWords = {
+        "sin2_theta_w": sin2_theta_w,
+        "photoabsorption": photoabsorption,
+        "couplings": couplings,
+        "form_factor": form_factor,
+        "convention": convention,
+        "regulator": regulator,
+        "density_g_cm3": density,
+    }
     values = calculate(
-        process, target, energy, transfers, method=method,
-        coupling=coupling, flavour=flavour,
-        photoabsorption=photoabsorption, sin2_theta_w=sin2_theta_w,
+        process, target, energy, transfers, method=method, coupling=coupling,
+        flavour=flavour, **options,
     )  # fmt: skip
+    one = scattering(process, target, method, flavour, Options(**options))
     document = {
         "process": process,
         "target": target,
         "method": method,
-        "unit": "cm2/keV/atom",
+        "unit": one.unit,
         "recoil_kev": transfers,
         "value": [float(value) for value in values],
+        "energy_mev": energy,
+        "coupling": coupling,
+        "flavour": flavour,
+        **one.metadata,
+        "notes": list(one.notes(min(transfers), max(transfers))),
     }
     if as_json:
         deliver(document, "-")
         return
-    click.echo(f"{process} on {target}, {method}, {energy:g} MeV  [cm2/keV/atom]")
-    for transfer, value in zip(transfers, document["value"], strict=True):
+    how = "" if method is None else f", {method}"
+    click.echo(f"{process} on {target}{how}, {energy:g} MeV  [{one.unit}]")
+    for transfer, value in zip(transfers, values, strict=True):
         click.echo(f"  {transfer:>10g} keV  {value:.6e}")
+    for note in one.notes(min(transfers), max(transfers)):
+        click.echo(f"note: {note}", err=True)
 
 
 @click.command()

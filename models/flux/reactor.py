@@ -15,7 +15,7 @@ lies above 8 MeV is 6e-5 of the flux.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import pi
 
@@ -27,9 +27,10 @@ from nuem.models.arrays import FloatArray, positive
 from nuem.models.constants import ELECTRON_CHARGE_C
 from nuem.models.flux.beta import AllowedSpectrum
 from nuem.models.flux.spectrum import Continuum, Flux
-from nuem.models.flux.tables import table
+from nuem.models.tables import table
 
-__all__ = ["END_MEV", "ISOTOPES", "fission_fractions", "per_fission", "reactor_flux"]
+__all__ = ["END_MEV", "ISOTOPES", "fission_fractions", "per_fission"]
+__all__ += ["reactor_flux", "spent_fuel_flux"]
 
 #: The four isotopes that fission in a power reactor.
 ISOTOPES = ("235U", "238U", "239Pu", "241Pu")
@@ -46,6 +47,20 @@ class _Exponential:
 
     def __call__(self, energy: FloatArray) -> FloatArray:
         return np.exp(np.polynomial.polynomial.polyval(energy, self.coefficients))
+
+
+@dataclass(frozen=True)
+class _Corrected:
+    """A density times an offset plus a tabulated ratio."""
+
+    density: Callable[[FloatArray], FloatArray]
+    energies: tuple[float, ...]
+    ratios: tuple[float, ...]
+    offset: float
+
+    def __call__(self, energy: FloatArray) -> FloatArray:
+        ratio = np.interp(energy, self.energies, self.ratios, right=0.0)
+        return self.density(energy) * (self.offset + ratio)
 
 
 @dataclass(frozen=True)
@@ -119,6 +134,7 @@ def per_fission(
     scaling: str = "yields",
     conversion: str = "huber-mueller",
     captures: float | None = None,
+    non_equilibrium: float = 0.0,
 ) -> Flux:
     """Antineutrinos of one fission, per MeV.
 
@@ -134,6 +150,9 @@ def per_fission(
     captures : float, optional
         Neutron captures in 238U per fission, each with two antineutrinos; by
         default 0.60.
+    non_equilibrium : float
+        Part of the correction for long-lived fission products to apply above 2 MeV:
+        0 for none, 1 for all of it.
 
     Returns
     -------
@@ -161,14 +180,23 @@ def per_fission(
         captures = float(tables["capture"]["captures_per_fission"])
     if not np.isfinite(captures) or captures < 0.0:
         raise InputError("not a number of captures", field="captures", found=captures)
+    if not np.isfinite(non_equilibrium) or non_equilibrium < 0.0:
+        raise InputError("out of range", field="non_equilibrium", found=non_equilibrium)
+    late = tables["corrections"]["non-equilibrium"]
     flavour = Flavour.ANTI_NU_E
     high: list[Continuum] = []
     low: list[Continuum] = []
     points = tuple(float(x) for x in below["energy_mev"])
     for name, fraction in values.items():
+        upper: Callable[[FloatArray], FloatArray]
         upper = _Exponential(tuple(above[conversion][name]))
         lower = _Polyline(points, tuple(below[name]))
-        ends = (_JOIN_MEV, END_MEV)
+        ends: tuple[float, ...] = (_JOIN_MEV, END_MEV)
+        if non_equilibrium and name in late:
+            grid = tuple(float(x) for x in late["energy_mev"])
+            ratios = tuple(non_equilibrium * float(x) for x in late[name])
+            upper = _Corrected(upper, grid, ratios, 1.0)
+            ends = (_JOIN_MEV, *(x for x in grid if x > _JOIN_MEV), END_MEV)
         high.append(Continuum(f"{name} above 2 MeV", flavour, upper, ends, fraction))
         low.append(Continuum(f"{name} below 2 MeV", flavour, lower, points, fraction))
     factor = 1.0
@@ -189,6 +217,7 @@ def per_fission(
             "scaling": scaling,
             "factor below 2 MeV": factor,
             "captures per fission": captures,
+            "non-equilibrium": non_equilibrium,
             "end of the spectrum in MeV": END_MEV,
         },
     )
@@ -205,6 +234,7 @@ def reactor_flux(
     conversion: str = "huber-mueller",
     captures: float | None = None,
     energy_per_fission_mev: float | None = None,
+    non_equilibrium: float = 0.0,
 ) -> Flux:
     """Flux of a core, from a quoted flux or from power and distance.
 
@@ -216,7 +246,7 @@ def reactor_flux(
         Thermal power (GW) and distance (m), instead of a flux.
     normalisation_mev : (float, float)
         Range of energies that the quoted flux refers to; by default all.
-    fractions, scaling, conversion, captures
+    fractions, scaling, conversion, captures, non_equilibrium
         See :func:`per_fission`.
     energy_per_fission_mev : float, optional
         By default 206 MeV.
@@ -238,7 +268,11 @@ def reactor_flux(
     '6.46e+12'
     """
     unit = per_fission(
-        fractions, scaling=scaling, conversion=conversion, captures=captures
+        fractions,
+        scaling=scaling,
+        conversion=conversion,
+        captures=captures,
+        non_equilibrium=non_equilibrium,
     )
     made: dict[str, object] = dict(unit.metadata)
     if flux is not None and power_gw is None and distance_m is None:
@@ -266,6 +300,60 @@ def reactor_flux(
             expected="either flux, or power_gw and distance_m",
         )
     return Flux(result.components, result.description, made)
+
+
+def spent_fuel_flux(core: Flux, scale: float = 1.0) -> Flux:
+    """Antineutrinos of the spent fuel beside a core, which shine in OFF as well.
+
+    Parameters
+    ----------
+    core : Flux
+        The running core, at the same distance.
+    scale : float
+        Amount of fuel relative to that beside a core of Daya Bay.
+
+    Returns
+    -------
+    Flux
+        Electron antineutrinos per cm^2 s, from 1.75 to 3.75 MeV: nothing is tabulated
+        below.
+
+    Raises
+    ------
+    InputError
+        For a scale below 0, or a flux without fission.
+
+    Examples
+    --------
+    >>> core = reactor_flux(flux=1e13)
+    >>> f"{spent_fuel_flux(core).integrate() / core.integrate():.1e}"
+    '2.0e-03'
+    """
+    if not np.isfinite(scale) or scale < 0.0:
+        raise InputError("out of range", field="scale", found=scale)
+    fuel = table("reactor-spectra")["corrections"]["spent-fuel"]
+    grid = tuple(float(x) for x in fuel["energy_mev"])
+    ratios = tuple(float(x) for x in fuel["ratio"])
+    parts = []
+    for part in core.components:
+        if isinstance(part, Continuum) and part.name.partition(" ")[0] in ISOTOPES:
+            low = max(grid[0], part.breakpoints_mev[0])
+            high = min(grid[-1], part.breakpoints_mev[-1])
+            if low < high:
+                inner = {x for x in (*grid, *part.breakpoints_mev) if low < x < high}
+                parts.append(
+                    Continuum(
+                        f"spent fuel, {part.name}",
+                        part.flavour,
+                        _Corrected(part.density, grid, ratios, 0.0),
+                        (low, *sorted(inner), high),
+                        scale * part.weight,
+                    )
+                )
+    if not parts:
+        raise InputError("a flux without fission", field="core")
+    made = {"scale": scale, "core": dict(core.metadata)}
+    return Flux(tuple(parts), "spent fuel", made)
 
 
 def _capture(captures: float) -> list[Continuum]:

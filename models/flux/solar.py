@@ -8,9 +8,9 @@ component is made; regeneration in the Earth is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import sqrt
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,22 +18,16 @@ import numpy as np
 from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import Flavour
 from nuem.models.arrays import ArrayLike, FloatArray, positive
-from nuem.models.constants import (
-    AVOGADRO,
-    FERMI_KEV,
-    HBARC2_KEV2_CM2,
-    KEV_PER_MEV,
-)
 from nuem.models.flux.beta import AllowedSpectrum
 from nuem.models.flux.spectrum import Continuum, Flux, Line
-from nuem.models.flux.tables import table
+from nuem.models.quadrature import nodes
+from nuem.models.tables import table
 
-__all__ = ["Oscillation", "solar_flux"]
+__all__ = ["Oscillation", "SplineSpectrum", "solar_flux"]
 
-#: 2 sqrt2 G_F times one mol of electrons per cm^3 times 1 MeV, in eV^2: 1.5265e-7.
-_MATTER_EV2 = (
-    2.0 * sqrt(2.0) * FERMI_KEV * AVOGADRO * HBARC2_KEV2_CM2**1.5 * KEV_PER_MEV * 1e6
-)
+#: 2 sqrt2 G_F times one mol of electrons per cm^3 times 1 MeV, in eV^2, to the four
+#: digits that are usual (1.52649 with the constants of this package: 1e-4 in P_ee).
+_MATTER_EV2 = 1.526e-7
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ class Oscillation:
     --------
     >>> mixing = Oscillation(0.303, 0.02225, 0.572, 7.41e-5)
     >>> round(float(mixing.survival(10.0, 92.5)), 4)
-    0.3188
+    0.3189
     """
 
     sin2_theta12: float
@@ -109,7 +103,7 @@ class Oscillation:
 class _Converted:
     """Density of one flavour: the spectrum at the source times its share."""
 
-    spectrum: AllowedSpectrum
+    spectrum: Callable[[FloatArray], FloatArray]
     oscillation: Oscillation
     electron_density: float
     flavour: Flavour
@@ -118,6 +112,43 @@ class _Converted:
         shares = self.oscillation.shares(energy, self.electron_density)
         density: FloatArray = self.spectrum(energy) * shares[self.flavour]
         return density
+
+
+@dataclass(frozen=True)
+class SplineSpectrum:
+    """A tabulated spectrum, by a cubic spline of ln(f/E^2), normalised to 1.
+
+    Parameters
+    ----------
+    energies_mev : tuple of float
+        Rising energies.
+    values : tuple of float
+        Density at each, per MeV.
+    """
+
+    energies_mev: tuple[float, ...]
+    values: tuple[float, ...]
+
+    @cached_property
+    def _spline(self) -> Any:
+        from scipy.interpolate import CubicSpline
+
+        energy = np.asarray(self.energies_mev)
+        return CubicSpline(energy, np.log(np.asarray(self.values) / energy**2))
+
+    def _shape(self, energy: FloatArray) -> FloatArray:
+        # below the first point f goes on as E^2
+        inside = np.maximum(energy, self.energies_mev[0])
+        return np.asarray(energy**2 * np.exp(self._spline(inside)))
+
+    @cached_property
+    def _norm(self) -> float:
+        x, w = nodes(np.append(0.0, self.energies_mev), 12)
+        return float((w * self._shape(x)).sum())
+
+    def __call__(self, energy_mev: FloatArray) -> FloatArray:
+        """Density at energies inside the support, per MeV."""
+        return self._shape(energy_mev) / self._norm
 
 
 def _default_oscillation() -> Oscillation:
@@ -131,17 +162,21 @@ def _default_oscillation() -> Oscillation:
 
 
 def solar_flux(
-    components: Iterable[str] = ("pp", "7Be"),
+    components: Iterable[str] | None = None,
     *,
+    model: str = "B16-GS98",
     oscillation: Oscillation | None = None,
     fluxes: Mapping[str, float] | None = None,
 ) -> Flux:
-    """Solar neutrinos of the standard model B16-GS98 at the Earth.
+    """Solar neutrinos of a standard model at the Earth.
 
     Parameters
     ----------
-    components : iterable of str
-        Names of reactions: ``pp``, ``7Be``.
+    components : iterable of str, optional
+        Names of reactions: ``pp``, ``7Be``, ``pep``, ``8B``, ``hep``, ``13N``,
+        ``15O``, ``17F``; all by default.
+    model : str
+        ``B16-GS98`` (high metallicity) or ``B16-AGSS09`` (low).
     oscillation : Oscillation, optional
         Mixing parameters; by default those of the table.
     fluxes : mapping, optional
@@ -150,29 +185,39 @@ def solar_flux(
     Returns
     -------
     Flux
-        Electron, muon and tau neutrinos, per cm^2 s.
+        Electron, muon and tau neutrinos, per cm^2 s. The metadata hold the relative
+        uncertainty of each component.
 
     Raises
     ------
     InputError
-        For an unknown component.
+        For an unknown component or model.
 
     Notes
     -----
-    Fluxes: Vinyoles et al., ApJ 835 202 (2017). Allowed shape for pp; the 7Be lines
-    are taken as sharp (thermal widths are about 1 keV).
+    Fluxes: Vinyoles et al., ApJ 835 202 (2017). Allowed shapes, for 8B a table; the
+    lines are taken as sharp (thermal widths are about 1 keV).
 
     Examples
     --------
-    >>> sun = solar_flux()
+    >>> sun = solar_flux(["pp", "7Be"])
     >>> f"{sun.integrate():.3e}", [str(f) for f in sun.flavours]
     ('6.473e+10', ['nu-e', 'nu-mu', 'nu-tau'])
     """
     tables = table("solar-fluxes")
     mixing = _default_oscillation() if oscillation is None else oscillation
+    if model not in tables["models"]:
+        raise InputError(
+            "unknown solar model",
+            field="model",
+            found=model,
+            expected="one of " + ", ".join(tables["models"]),
+        )
+    known = tables["models"][model]
     parts: list[Continuum | Line] = []
     used: dict[str, float] = {}
-    for name in components:
+    uncertainties: dict[str, float] = {}
+    for name in tables["components"] if components is None else components:
         entry: dict[str, Any] | None = tables["components"].get(name)
         if entry is None:
             raise InputError(
@@ -181,8 +226,13 @@ def solar_flux(
                 found=name,
                 expected="one of " + ", ".join(tables["components"]),
             )
-        total = float((fluxes or {}).get(name, entry["flux"]))
+        if name in used:
+            raise InputError(
+                "a component is named twice", field="components", found=name
+            )
+        total = float((fluxes or {}).get(name, known[name][0]))
         used[name] = float(positive(total, f"fluxes.{name}"))
+        uncertainties[name] = float(known[name][1])
         parts += _component(name, entry, used[name], mixing)
     unknown = sorted(set(fluxes or {}) - set(used))
     if unknown:
@@ -193,8 +243,13 @@ def solar_flux(
         )
     return Flux(
         tuple(parts),
-        "solar, B16-GS98: " + ", ".join(used),
-        {"fluxes": used, "oscillation": vars(mixing).copy()},
+        f"solar, {model}: " + ", ".join(used),
+        {
+            "model": model,
+            "fluxes": used,
+            "uncertainties": uncertainties,
+            "oscillation": vars(mixing).copy(),
+        },
     )
 
 
@@ -204,18 +259,26 @@ def _component(
     density = float(entry["electron_density"]["value"])
     flavours = (Flavour.NU_E, Flavour.NU_MU, Flavour.NU_TAU)
     parts: list[Continuum | Line] = []
+    if entry["shape"] == "lines":
+        for energy, fraction in zip(
+            entry["energy_mev"], entry["fraction"], strict=True
+        ):
+            for flavour, share in mixing.shares(energy, density).items():
+                weight = total * fraction * float(share)
+                parts.append(Line(name, flavour, float(energy), weight))
+        return parts
+    spectrum: Callable[[FloatArray], FloatArray]
     if entry["shape"] == "allowed":
         end = float(entry["endpoint_mev"])
         # the Sun emits positrons: the daughter repels them
         spectrum = AllowedSpectrum(end, -int(entry["daughter_z"]))
-        for flavour in flavours:
-            shape = _Converted(spectrum, mixing, density, flavour)
-            # one point close to the end, where the positron is held back
-            ends = (0.0, 0.99 * end, end)
-            parts.append(Continuum(name, flavour, shape, ends, total))
-        return parts
-    for energy, fraction in zip(entry["energy_mev"], entry["fraction"], strict=True):
-        for flavour, share in mixing.shares(energy, density).items():
-            weight = total * fraction * float(share)
-            parts.append(Line(name, flavour, float(energy), weight))
+        # one point close to the end, where the positron is held back
+        ends: tuple[float, ...] = (0.0, 0.99 * end, end)
+    else:
+        points = tuple(float(x) for x in entry["energy_mev"])
+        spectrum = SplineSpectrum(points, tuple(float(y) for y in entry["per_mev"]))
+        ends = (0.0, *points)
+    for flavour in flavours:
+        shape = _Converted(spectrum, mixing, density, flavour)
+        parts.append(Continuum(name, flavour, shape, ends, total))
     return parts

@@ -127,8 +127,6 @@ def test_wrong_coupling(process: str, coupling: object) -> None:
         ("target", ("electron-sm", "Gx", "free")),
         ("method", ("electron-sm", "Ge", "guess")),
         ("flavour", ("electron-sm", "Ge", "free", "nu-x")),
-        ("sin2_theta_w", ("electron-sm", "Ge", "free", "nu-e", -0.1)),
-        ("photoabsorption", ("electron-sm", "Ge", "free", "nu-e", 0.2, "nist")),
     ],
 )
 def test_unknown_words(word: str, arguments: tuple[object, ...]) -> None:

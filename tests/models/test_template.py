@@ -227,13 +227,13 @@ def test_notes_and_metadata() -> None:
     t = template(TRANSITION, "Ge", CORE, None, [12.0, 20.0, 60.0], method="epa+stepped")
     assert any("elam" in note for note in t.notes)
     assert t.metadata["target"] == "Ge"
-    assert t.metadata["regulator"] == "neutrino-mass 0.29 eV"
+    assert t.metadata["regulator"] == "neutrino-mass: ln(E/0.29 eV)"
     with pytest.raises(ModelError, match="30 keV"):
         template(TRANSITION, "Ge", CORE, None, [12.0, 20.0, 60.0], method="epa")
 
 
 def test_solar_mixture() -> None:
-    sun = solar_flux()
+    sun = solar_flux(["pp", "7Be"])
     edges = [1.0, 5.0, 30.0]
     common = template(DIAGONAL, "Xe", sun, None, edges, method="free")
     split = template(DIAGONAL, "Xe", sun, None, edges, method="free", by_flavour=True)

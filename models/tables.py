@@ -1,4 +1,4 @@
-"""The tables of fluxes in ``nuem.inputs``, read once."""
+"""The tables of ``nuem.inputs``, read once."""
 
 from __future__ import annotations
 

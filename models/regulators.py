@@ -1,0 +1,243 @@
+"""The logarithm of the equivalent photons, and what cuts it off.
+
+A charge emits photons down to zero momentum transfer, and the integral over dQ^2/Q^2
+has to end somewhere. Three ends are offered, and the choice is a discrete systematic
+uncertainty without a probability: one result for each, recorded with it.
+
+``neutrino-mass``
+    ln(E/m): a neutrino of mass m, as in Chen et al. (2014), m = 0.29 eV.
+``momentum-cut``
+    ln(T/m): momentum transfers above 0.29 eV, the inverse of the Debye length of
+    0.68 um that these authors start from.
+``medium``
+    -1/2 ln|1 - eps(T)|: the photon in a medium of dielectric function eps, which is
+    what limits the field of a relativistic charge in matter (density effect). In
+    the X-ray region eps = 1 - r_e lambda^2 n (f1 - i f2)/pi.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log, pi
+
+import numpy as np
+
+from nuem.inputs.errors import InputError, ModelError
+from nuem.inputs.vocabulary import Photoabsorption, Regulator
+from nuem.models.arrays import FloatArray, positive, read_only
+from nuem.models.constants import (
+    AVOGADRO,
+    ELECTRON_RADIUS_CM,
+    HC_KEV_CM,
+    KEV_PER_MEV,
+    REGULATOR_MASS_EV,
+)
+from nuem.models.isotopes import Target
+from nuem.models.photon import chantler_energies
+from nuem.models.tables import table
+
+__all__ = ["Logarithm", "density", "dielectric_deviation", "scattering_factors"]
+
+
+@lru_cache(maxsize=64)
+def _henke(symbol: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    import periodictable
+
+    entry = periodictable.elements.symbol(symbol).xray.sftable
+    if entry is None:
+        raise ModelError("no Henke table for this element", found=symbol)
+    energy, f1, f2 = np.asarray(entry, dtype=np.float64)
+    good = np.isfinite(f1) & np.isfinite(f2)
+    return read_only(energy[good]), read_only(f1[good]), read_only(f2[good])
+
+
+def scattering_factors(
+    symbol: str, energy_kev: FloatArray, source: Photoabsorption | str = "henke"
+) -> tuple[FloatArray, FloatArray]:
+    """Atomic scattering factors f1 and f2.
+
+    Parameters
+    ----------
+    symbol : str
+        Element.
+    energy_kev : ndarray
+        Photon energies, keV.
+    source : Photoabsorption or str
+        ``henke`` to its end at 30 keV and Chantler above; else Chantler (there is
+        no f1 of Elam's).
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        f1 and f2, of the same shape.
+
+    Raises
+    ------
+    ModelError
+        If an energy is outside the tables.
+
+    Examples
+    --------
+    >>> f1, f2 = scattering_factors("Ge", np.array([1.0, 20.0]))
+    >>> f1.round(1)
+    array([21.1, 32.3])
+    """
+    energy = positive(energy_kev, "recoil_kev")
+    f1, f2 = np.empty_like(energy), np.empty_like(energy)
+    use_henke = Photoabsorption(source) is Photoabsorption.HENKE
+    low = 0.0
+    above = np.ones(energy.shape, dtype=bool)
+    if use_henke:
+        grid, one, two = _henke(symbol)
+        low = float(grid[0])
+        above = energy > grid[-1]
+        f1[~above] = np.interp(energy[~above], grid, one)
+        f2[~above] = np.interp(energy[~above], grid, two)
+    if np.any(above):
+        import xraydb
+
+        points = chantler_energies(symbol)
+        if not use_henke:
+            low = float(points[0])
+        ev = energy[above].ravel() * 1e3
+        if ev.max() > points[-1] * 1e3:
+            raise _outside(symbol, float(ev.max() / 1e3), low, float(points[-1]))
+        f1[above] = xraydb.f1_chantler(symbol, ev) + xraydb.atomic_number(symbol)
+        f2[above] = xraydb.f2_chantler(symbol, ev)
+    if energy.size and energy.min() < low:
+        raise _outside(symbol, float(energy.min()), low, np.inf)
+    return f1, f2
+
+
+def _outside(symbol: str, found: float, low: float, high: float) -> ModelError:
+    return ModelError(
+        f"outside the scattering factors of {symbol}",
+        field="recoil_kev",
+        found=f"{found:g} keV",
+        expected=f"{low:g} to {high:g} keV",
+    )
+
+
+def density(target: Target) -> float:
+    """Density of a target, g/cm^3: of the element, or of a compound in the table.
+
+    Raises
+    ------
+    InputError
+        If none is known.
+
+    Examples
+    --------
+    >>> from nuem.models.isotopes import target
+    >>> density(target("Ge")), density(target("CsI"))
+    (5.323, 4.51)
+    """
+    import periodictable
+
+    known = table("densities")["values"]
+    if target.name in known:
+        return float(known[target.name])
+    if not target.is_compound:
+        element = periodictable.elements.symbol(target.components[0].element.symbol)
+        if element.density is not None:
+            return float(element.density)
+    raise InputError(
+        "no density is known for this target, and the regulator needs one",
+        field="density_g_cm3",
+        found=target.name,
+        expected="a density in g/cm3",
+    )
+
+
+def dielectric_deviation(
+    target: Target,
+    energy_kev: FloatArray,
+    density_g_cm3: float,
+    source: Photoabsorption | str = "henke",
+) -> FloatArray:
+    """|1 - eps| of a target at photon energies.
+
+    Examples
+    --------
+    >>> from nuem.models.isotopes import target
+    >>> cut = np.sqrt(dielectric_deviation(target("Ge"), np.array([1.0, 20.0]), 5.323))
+    >>> (cut * [1000.0, 20000.0]).round(1)  # T sqrt|1 - eps|, eV
+    array([36. , 44.4])
+    """
+    energy = positive(energy_kev, "recoil_kev")
+    total = np.zeros(energy.shape, dtype=np.complex128)
+    for part in target.components:
+        f1, f2 = scattering_factors(part.element.symbol, energy, source)
+        total += part.count * (f1 - 1j * f2)
+    units = density_g_cm3 * AVOGADRO / target.mass_u
+    wavelength = HC_KEV_CM / energy
+    return np.abs(ELECTRON_RADIUS_CM * wavelength**2 * units / pi * total)
+
+
+@dataclass(frozen=True)
+class Logarithm:
+    """The logarithm with one end of the three."""
+
+    regulator: Regulator
+    target: Target
+    density_g_cm3: float | None = None
+
+    @property
+    def _density(self) -> float:
+        if self.density_g_cm3 is not None:
+            return float(positive(self.density_g_cm3, "density_g_cm3"))
+        return density(self.target)
+
+    @property
+    def description(self) -> str:
+        """For the record."""
+        if self.regulator is Regulator.NEUTRINO_MASS:
+            return f"neutrino-mass: ln(E/{REGULATOR_MASS_EV:g} eV)"
+        if self.regulator is Regulator.MOMENTUM_CUT:
+            return f"momentum-cut: ln(T/{REGULATOR_MASS_EV:g} eV)"
+        return f"medium: -1/2 ln|1 - eps(T)|, {self._density:g} g/cm3"
+
+    def breakpoints(
+        self, source: Photoabsorption, low_kev: float, high_kev: float
+    ) -> FloatArray:
+        """Points of the tables of scattering factors inside a range, keV."""
+        if self.regulator is not Regulator.MEDIUM:
+            return np.empty(0)
+        found: list[FloatArray] = [np.empty(0)]
+        for part in self.target.components:
+            symbol = part.element.symbol
+            points = chantler_energies(symbol)
+            if source is Photoabsorption.HENKE:
+                grid = _henke(symbol)[0]
+                points = np.concatenate([grid, points[points > grid[-1]]])
+            found.append(points)
+        every = np.unique(np.concatenate(found))
+        return every[(every > low_kev) & (every < high_kev)]
+
+    def expansion(self, recoil: FloatArray, source: Photoabsorption) -> FloatArray:
+        """Expansion (4, ...) of the logarithm in the neutrino energy.
+
+        Raises
+        ------
+        ModelError
+            Where the medium leaves no room for equivalent photons (|1 - eps| > 1),
+            or its tables end.
+        """
+        zero = np.zeros_like(recoil)
+        if self.regulator is Regulator.NEUTRINO_MASS:
+            start = np.full_like(recoil, log(KEV_PER_MEV * 1e3 / REGULATOR_MASS_EV))
+            return np.stack([start, zero, zero, np.ones_like(recoil)])
+        if self.regulator is Regulator.MOMENTUM_CUT:
+            value = np.log(recoil * 1e3 / REGULATOR_MASS_EV)
+        else:
+            deviation = dielectric_deviation(self.target, recoil, self._density, source)
+            value = -0.5 * np.log(deviation)
+        if np.any(value <= 0.0):
+            raise ModelError(
+                "no room for equivalent photons below the cut-off",
+                field="recoil_kev",
+                found=f"{float(recoil[value <= 0.0].flat[0]):g} keV",
+                expected=f"a logarithm above 0 ({self.regulator})",
+            )
+        return np.stack([value, zero, zero, zero])

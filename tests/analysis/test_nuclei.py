@@ -1,0 +1,231 @@
+"""Experiments with signals on nuclei, and the command ``nuem cross-section``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nuem.analysis.cli.main import cli
+from nuem.analysis.prediction import Prediction, predict, with_process
+from nuem.inputs.catalogue import load_experiment
+from nuem.inputs.errors import InputError
+from nuem.inputs.schema import Experiment, Signal
+from nuem.inputs.vocabulary import Process
+
+NUMBER = {"status": "assumed", "source": "test"}
+
+
+def _document(**changes: Any) -> dict[str, Any]:
+    """TEXONO's file with signals on nuclei."""
+    document = load_experiment("texono-pcge").model_dump(exclude_unset=True)
+    document["signals"] = [{"process": "nucleus-millicharge-transition"}]
+    document["detectors"][0]["response"]["quenching"] = {
+        "kind": "lindhard", "k": {"value": 0.157, "unit": "1", **NUMBER},
+    }  # fmt: skip
+    document["detectors"][0]["response"]["max_below_floor"] = 1.0
+    document.update(changes)
+    return document
+
+
+def _systematic(effect: str, **fields: Any) -> dict[str, Any]:
+    size = {"value": 10, "unit": "%", **NUMBER}
+    return {"name": effect, "effect": effect, "size": size, "scope": "all", **fields}
+
+
+def test_variations_of_a_signal_on_nuclei() -> None:
+    shape = {"expression": "exp(-E/0.3)", **NUMBER}
+    experiment = Experiment.model_validate(
+        _document(
+            systematics=[
+                _systematic("quenching"),
+                _systematic("spectrum", component="235U"),
+                _systematic("trigger-efficiency", shape=shape),
+                _systematic("cut-efficiency"),
+            ]
+        )
+    )
+    prediction = predict(experiment)
+    (signal,) = prediction.signals["on"]
+    assert signal.method is None
+    assert signal.nominal.metadata["energy"] == "keVee"
+    nominal = signal.nominal.evaluate(1e-10)
+    reached = nominal > 0.0
+    assert reached.any()
+    for name in ("quenching", "spectrum", "trigger-efficiency", "cut-efficiency"):
+        up, down = (t.evaluate(1e-10)[reached] for t in signal.variations[name])
+        assert np.all(up >= nominal[reached])
+        assert np.all(down <= nominal[reached])
+        assert not np.array_equal(up, down)
+    again = Prediction.from_dict(json.loads(json.dumps(prediction.to_dict())))
+    assert again.signals["on"][0].method is None
+
+
+def test_published_uncertainty_of_a_spectrum() -> None:
+    whole = _systematic(
+        "spectrum", component="correlated", energy_dependence="published",
+        size={"value": 1, "unit": "1", **NUMBER},
+    )  # fmt: skip
+    experiment = Experiment.model_validate(_document(systematics=[whole]))
+    (signal,) = predict(experiment).signals["on"]
+    up, down = (t.evaluate(1e-10) for t in signal.variations["spectrum"])
+    first = np.flatnonzero(down > 0.0)[0]
+    assert 1.0 < up[first] / down[first] < 1.1
+
+
+def test_sources() -> None:
+    weights = {"values": {"on": 1, "off": 1}, **NUMBER}
+    core = load_experiment("texono-pcge").model_dump(exclude_unset=True)["sources"][0]
+    fuel = {**core, "name": "pool", "component": "spent-fuel", "weights": weights}
+    late = {**core, "non_equilibrium": True, "conversion": "mueller"}
+    flux = {"value": 1e7, "unit": "/cm2/s", **NUMBER}
+    sns = {"kind": "sns", "name": "sns", "flux_per_flavour": flux, "weights": weights}
+    sun = {
+        "kind": "solar", "name": "sun", "branches": ["8B", "hep"],
+        "model": "B16-AGSS09", "weights": weights,
+    }  # fmt: skip
+    document = _document(sources=[late, fuel, sns, sun])
+    document["coupling"]["flavours"] = [
+        "anti-nu-e", "nu-e", "nu-mu", "nu-tau", "anti-nu-mu",
+    ]  # fmt: skip
+    prediction = predict(Experiment.model_validate(document))
+    on, off = (
+        prediction.signals[name][0].nominal.evaluate(1e-9) for name in ("on", "off")
+    )
+    assert off.sum() > 0.0
+    assert on[0] > off[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"signals": [{"process": "electron-magnetic"}]}, "method"),
+        ({"signals": [{"process": "nucleus-magnetic", "method": "free"}]}, "method"),
+        (
+            {
+                "signals": [
+                    {"process": "nucleus-millicharge", "regulator": "medium"},
+                ]
+            },
+            "regulator",
+        ),
+        (
+            {
+                "signals": [
+                    {
+                        "process": "electron-millicharge",
+                        "method": "free",
+                        "form_factor": "point",
+                    },
+                ]
+            },
+            "form_factor",
+        ),
+        ({"systematics": [_systematic("spectrum")]}, "component"),
+        ({"systematics": [_systematic("flux", component="235U")]}, "component"),
+        (
+            {"systematics": [_systematic("flux", energy_dependence="published")]},
+            "energy",
+        ),
+        (
+            {
+                "systematics": [
+                    _systematic("flux", shape={"expression": "E", **NUMBER}),
+                ]
+            },
+            "shape",
+        ),
+    ],
+)
+def test_the_schema_refuses(changes: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        Experiment.model_validate(_document(**changes))
+
+
+def test_kevee_and_kevnr_are_kept_apart() -> None:
+    document = _document()
+    document["detectors"][0]["response"].pop("quenching")
+    with pytest.raises(ValueError, match="quenching"):
+        Experiment.model_validate(document)
+    document["observables"][0]["unit"] = "keVnr"
+    (signal,) = predict(Experiment.model_validate(document)).signals["on"]
+    assert signal.nominal.metadata["energy"] == "keVnr"
+    document = _document()
+    document["observables"][0]["unit"] = "keVnr"
+    with pytest.raises(ValueError, match="keVnr"):
+        Experiment.model_validate(document)
+    with pytest.raises(InputError, match="quenching"):
+        with_process(load_experiment("texono-pcge"), "nucleus-magnetic")
+
+
+def test_options_of_a_signal_reach_the_template() -> None:
+    signal = {
+        "process": "nucleus-millicharge-transition", "convention": "parada-2020",
+        "form_factor": "point",
+    }  # fmt: skip
+    (found,) = predict(Experiment.model_validate(_document(signals=[signal]))).signals[
+        "on"
+    ]
+    assert found.nominal.metadata["convention"] == "parada-2020"
+    assert found.nominal.metadata["form factor"] == "point"
+    with pytest.raises(ValueError, match="sin2_theta_w"):
+        Signal(process=Process.NUCLEUS_SM, sin2_theta_w=2.0)
+
+
+def _run(*words: str) -> Any:
+    return CliRunner().invoke(cli, ["cross-section", *words])
+
+
+@pytest.mark.parametrize("process", [p.value for p in Process])
+def test_every_process_has_a_cross_section(process: str) -> None:
+    coupling = [] if process.endswith("-sm") else ["--coupling", "1e-12"]
+    if process.endswith("radius"):
+        coupling = ["--coupling", "1e-32"]
+    done = _run(
+        process, "--target", "Ge", "--energy", "4", "--recoil", "0.1,0.3", *coupling, "--json"
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["process"] == process
+    assert document["method"] == (None if process.startswith("nucleus") else "free")
+    assert document["recoil_kev"] == [0.1, 0.3]
+    assert min(document["value"]) > 0.0
+    body = "nucleus" if process.startswith("nucleus") else "atom"
+    assert document["unit"] == f"cm2/keV/{body}"
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (("nucleus-sm", "--target", "Ge72", "--energy", "4", "--recoil", "0.3",
+          "--form-factor", "point"), 1.600437e-40),
+        (("nucleus-sm", "--target", "Ge72", "--energy", "4", "--recoil", "0.3",
+          "--form-factor", "point", "--couplings", "tree"), 1.560764e-40),
+        (("electron-millicharge-transition", "--target", "Ge", "--energy", "1", "--recoil",
+          "1", "--method", "epa", "--coupling", "1e-12"), 1.583874e-44),
+        (("electron-millicharge-transition", "--target", "Ge", "--energy", "1", "--recoil",
+          "1", "--coupling", "1e-12", "--convention", "chen-2014"), 32 * 2.549550e-46),
+    ],
+)  # fmt: skip
+def test_values_on_the_command_line(words: tuple[str, ...], value: float) -> None:
+    done = _run(*words, "--json")
+    assert json.loads(done.stdout)["value"][0] == pytest.approx(value, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nucleus-sm", "--method", "free"),
+        ("nucleus-magnetic",),
+        ("nucleus-sm", "--coupling", "1"),
+        ("electron-sm", "--sin2-theta-w", "7"),
+        ("electron-magnetic", "--coupling", "nan"),
+        ("electron-millicharge", "--coupling", "1e-12", "--method", "epa"),
+    ],
+)
+def test_wrong_words_on_the_command_line(words: tuple[str, ...]) -> None:
+    done = _run(*words, "--target", "Ge", "--energy", "4", "--recoil", "0.1")
+    assert done.exit_code != 0
