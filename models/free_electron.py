@@ -254,7 +254,8 @@ def _shifted(
         + (vector - g.axial) ** 2 * rest**2
         + (g.axial**2 - vector**2) * mass
     )
-    allowed = recoil < maximum_recoil(energy / KEV_PER_MEV)
+    # of the energy as given: a round trip through keV moves the end by a rounding
+    allowed = recoil < maximum_recoil(energy_mev)
     return np.where(allowed, _WEAK * value, 0.0)
 
 

@@ -11,12 +11,20 @@ __all__ = ["info", "list_"]
 
 @click.command("list")
 @click.argument("experiment", required=False)
+@click.option(
+    "--schema", is_flag=True, help="Print the JSON schema of an experiment file."
+)
 @json_option
 @debug_option
-def list_(experiment: str | None, as_json: bool) -> None:
+def list_(experiment: str | None, schema: bool, as_json: bool) -> None:
     """List experiments, processes and methods; or the numbers of one EXPERIMENT."""
     from nuem.analysis.catalogue import describe, overview
 
+    if schema:
+        from nuem.inputs.catalogue import experiment_schema
+
+        deliver(experiment_schema(), "-")
+        return
     document = overview() if experiment is None else describe(experiment)
     if as_json:
         deliver(document, "-")

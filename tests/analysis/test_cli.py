@@ -501,3 +501,9 @@ def test_broken_values_are_errors_in_strict_mode(
     assert answer.code == 2
     assert "negative energy" in answer.err.splitlines()[-1]
     assert not Path("h.json").exists()
+
+
+def test_the_schema_is_one_json_document(nuem: Nuem) -> None:
+    answer = nuem("list", "--schema")
+    assert answer.code == 0
+    assert json.loads(answer.out)["title"] == "Experiment"
