@@ -112,3 +112,35 @@ def run_toys(
             statistic[t] = max(2.0 * (fixed_value - value), 0.0)
         else:
             statistic[t] = 2.0 * value
+
+
+@kernel
+def run_scans(
+    A, truth, values, means, aux_means, with_aux, free, slots, starts, tolerance, seed,
+    stream, first, S, rises, best_fit, status,
+):  # fmt: skip
+    """Draw toys and scan one parameter in each: ``rises`` has shape (t, values)."""
+    state = np.empty(4, dtype=np.uint64)
+    n, aux = np.empty(means.size), np.empty(aux_means.size)
+    th, best, trial = np.empty(truth.size), np.empty(truth.size), np.empty(truth.size)
+    tied = free.copy()
+    tied[slots[0]] = False
+    parameter = A.outer[slots[0]]
+    for t in range(status.size):
+        seed_stream(state, seed, stream, first + t)
+        fluctuate(state, A.kind, A.width, means, aux_means, n, aux, with_aux)
+        th[:] = truth
+        lowest, bad = fit_globally(
+            A, th, n, aux, free, slots, starts, tolerance, S, best, trial
+        )
+        best_fit[t] = best[parameter]
+        trial[:] = best
+        for k in range(values.size):
+            trial[parameter] = values[k]
+            height, worse, _ = minimise(A, trial, n, aux, tied, 100, tolerance, S)
+            bad = max(bad, worse)
+            rises[t, k] = height
+            lowest = min(lowest, height)
+        for k in range(values.size):
+            rises[t, k] = 2.0 * (rises[t, k] - lowest)
+        status[t] = bad

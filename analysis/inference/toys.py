@@ -99,6 +99,7 @@ def throw(
     tolerance: float = 1e-4,
     threads: int | None = None,
     shard: tuple[int, int] | None = None,
+    keep: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Toys:
     """Draw toys at a point and fit them.
@@ -129,6 +130,8 @@ def throw(
         Number of threads; that of the cores by default.
     shard : tuple of int, optional
         (i, N): only the i-th of N parts.
+    keep : str or Path, optional
+        Folder in which finished toys are kept, and looked for before they are thrown.
     progress : callable, optional
         Told how many toys of how many are done.
 
@@ -157,6 +160,10 @@ def throw(
         )  # fmt: skip
     point = np.zeros(slots.size) if test is None else np.asarray(test, dtype=float)
     begin, end = shard_range(count, shard)
+    key = _key(likelihood, truth, point, purpose, fluctuate_aux)
+    kept = None if keep is None else _find(Path(keep), key, seed, count, begin, end)
+    if kept is not None:
+        return kept
     size = end - begin
     statistic, best = np.empty(size), np.empty((size, slots.size))
     status = np.zeros(size, dtype=np.int64)
@@ -179,10 +186,42 @@ def throw(
         done += made
         if progress is not None:
             progress(done, size)
-    return Toys(
+    thrown = Toys(
         statistic=statistic, best_fit=best, status=status, first=begin, total=count,
-        seed=seed, key=_key(likelihood, truth, point, purpose, fluctuate_aux),
+        seed=seed, key=key,
     )  # fmt: skip
+    if keep is not None:
+        save_toys(Path(keep) / f"{_stem(key, seed, count)}-{begin}-{end}.npz", thrown)
+    return thrown
+
+
+def _stem(key: str, seed: int, total: int) -> str:
+    return f"toys-{key[:20]}-{seed}-{total}"
+
+
+def _find(
+    folder: Path, key: str, seed: int, total: int, begin: int, end: int
+) -> Toys | None:
+    """Kept toys of a range: one file, or shards that make up all of them."""
+    stem = _stem(key, seed, total)
+    whole = folder / f"{stem}-{begin}-{end}.npz"
+    if whole.exists():
+        found = load_toys(whole)
+        if found.key != key:
+            raise InputError("toys of something else", file=whole)
+        return found
+    parts = (
+        sorted(folder.glob(f"{stem}-*-*.npz")) if begin == 0 and end == total else []
+    )
+    if not parts:
+        return None
+    loaded = sorted((load_toys(part) for part in parts), key=lambda toys: toys.first)
+    at = 0
+    for toys in loaded:
+        if toys.first != at:
+            return None
+        at += toys.statistic.size
+    return merge_toys(loaded) if at == total else None
 
 
 def _mapped(
