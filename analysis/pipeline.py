@@ -172,7 +172,10 @@ def run(
         cl=cl, progress=progress,
     )  # fmt: skip
     say("fit")
-    fit = best_fit(workspace.spec, poi_bounds=_FREE_POI, name=str(paths["workspace"]))
+    links = (limit.definition or {}).get("links")
+    fit = best_fit(
+        workspace.spec, poi_bounds=_FREE_POI, links=links, name=str(paths["workspace"])
+    )
     paths["fit"] = write_json(folder / "fit.json", fit.to_dict())
     say("figures")
     drawn = figures.draw(

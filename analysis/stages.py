@@ -219,8 +219,13 @@ def set_limit(
     workspace: Workspace,
     *,
     cl: float = 0.9,
+    method: str | None = None,
+    engine: str = "nuem",
+    toys: int | None = None,
+    seed: int = 1,
     measurement: str | None = None,
     progress: Progress | None = None,
+    **keep: Any,
 ) -> Limit:
     """Set the limit of a workspace, with the meaning its meta document gives.
 
@@ -229,10 +234,16 @@ def set_limit(
     workspace : Workspace
     cl : float
         Confidence level.
+    method, engine : str, optional
+        How the limit is set, and by what; see `upper_limit`.
+    toys, seed : int, optional
+        Number of toys at each value, and their seed.
     measurement : str, optional
         Name of the measurement; needed where there are several.
     progress : callable, optional
         Told how far it is.
+    **keep
+        ``belt``, ``keep`` and ``shard`` of `upper_limit`.
 
     Returns
     -------
@@ -247,12 +258,23 @@ def set_limit(
     """
     meta = workspace.meta or {}
     say = progress or (lambda _: None)
-    made_by = provenance(limit_configuration(workspace, cl, measurement))
+    made_by = provenance(
+        limit_configuration(
+            workspace,
+            cl,
+            measurement,
+            method=method,
+            engine=engine,
+            toys=toys,
+            seed=seed,
+        )
+    )
     # a workspace from elsewhere may have nothing to say of itself
     made_by["workspace"] = meta.get("provenance")
     made_by["numbers"] = (meta.get("provenance") or {}).get("numbers", {})
     return upper_limit(
-        workspace.spec, cl=cl, measurement=measurement,
+        workspace.spec, cl=cl, measurement=measurement, method=method, engine=engine,
+        toys=toys, seed=seed, **keep,
         definition=definition_of(workspace, measurement),
         provenance=made_by, name=workspace.name,
         warnings=[*meta.get("warnings", []), *meta.get("notes", [])],
@@ -281,7 +303,14 @@ def stage_provenance(
 
 
 def limit_configuration(
-    workspace: Workspace, cl: float, measurement: str | None
+    workspace: Workspace,
+    cl: float,
+    measurement: str | None,
+    *,
+    method: str | None = None,
+    engine: str = "nuem",
+    toys: int | None = None,
+    seed: int = 1,
 ) -> dict[str, Any]:
     """What a limit depends on."""
     return {
@@ -289,6 +318,8 @@ def limit_configuration(
         "workspace_sha256": digest(workspace.spec),
         "cl": cl,
         "measurement": measurement,
-        "method": "cls",
-        "engine": "pyhf",
+        "method": method,
+        "engine": engine,
+        "toys": toys,
+        "seed": seed,
     }

@@ -12,6 +12,7 @@ __all__ = [
     "COUPLING_DEFAULT",
     "COUPLING_SYMBOL",
     "COUPLING_UNIT",
+    "INTERFERING_PROCESSES",
     "SQUARED_PROCESSES",
     "UNITS",
     "Flavour",
@@ -100,6 +101,12 @@ UNITS: dict[str, dict[str, float]] = {
 SQUARED_PROCESSES: tuple[Process, ...] = (
     Process.ELECTRON_MILLICHARGE_TRANSITION,
     Process.ELECTRON_MAGNETIC,
+)
+
+#: Processes whose coupling interferes with the Standard Model: g and g^2 enter.
+INTERFERING_PROCESSES: tuple[Process, ...] = (
+    Process.ELECTRON_MILLICHARGE,
+    Process.ELECTRON_CHARGE_RADIUS,
 )
 
 #: Coupling of an experiment that is asked for a process not in its file: reference

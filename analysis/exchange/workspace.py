@@ -19,7 +19,12 @@ from numpy.typing import NDArray
 
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import parse_json, read_json, write_json
-from nuem.inputs.vocabulary import COUPLING_SYMBOL, COUPLING_UNIT, Process
+from nuem.inputs.vocabulary import (
+    COUPLING_SYMBOL,
+    COUPLING_UNIT,
+    INTERFERING_PROCESSES,
+    Process,
+)
 
 __all__ = [
     "ChannelModel",
@@ -302,13 +307,21 @@ def definition_of(
     symbol = symbols.pop()
     if symbols or symbol is None or not reference > 0:
         return None
-    return {
+    found: dict[str, Any] = {
         "processes": processes.split("+"),
         "symbol": symbol,
         "reference": reference,
         "unit": COUPLING_UNIT[symbol],
         "power": 2,
     }
+    if set(found["processes"]) & set(INTERFERING_PROCESSES):
+        # by convention of the names of the factors; the meta document says so too
+        found["power"] = 1
+        found["links"] = {
+            "g_lin": {"parameter": "g", "power": 1},
+            "g_quad": {"parameter": "g", "power": 2},
+        }
+    return found
 
 
 def observed_counts(workspace: Workspace) -> dict[str, _Array]:
