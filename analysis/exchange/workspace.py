@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.exchange.hs3 import from_hs3, is_hs3, to_hs3
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import parse_json, read_json, write_json
 from nuem.inputs.vocabulary import (
@@ -33,6 +34,7 @@ __all__ = [
     "assemble",
     "definition_of",
     "histosys",
+    "hs3_path",
     "measurement_name",
     "meta_path",
     "normfactor",
@@ -192,6 +194,8 @@ def assemble(
 def write_workspace(path: str | Path, workspace: Workspace) -> tuple[Path, Path]:
     """Write ``NAME.json`` and ``NAME.meta.json``.
 
+    Where factors are powers of a coupling, ``NAME.hs3.json`` states that as well.
+
     Returns
     -------
     tuple of Path
@@ -207,12 +211,15 @@ def write_workspace(path: str | Path, workspace: Workspace) -> tuple[Path, Path]
     beside = meta_path(path)
     # the meta file first: a workspace is never there without its meaning
     write_json(beside, workspace.meta)
+    definition = (workspace.meta or {}).get("definition") or {}
+    if definition.get("links"):
+        write_json(hs3_path(path), to_hs3(workspace.spec, definition))
     write_json(path, workspace.spec)
     return path, beside
 
 
 def read_workspace(path: str | Path) -> Workspace:
-    """Read and check any pyhf workspace; ``-`` is standard input.
+    """Read and check any pyhf workspace, or an HS3 one; ``-`` is standard input.
 
     Raises
     ------
@@ -228,6 +235,10 @@ def read_workspace(path: str | Path) -> Workspace:
         meta = read_json(beside) if beside.exists() else None
         if meta is not None and not isinstance(meta, dict):
             raise InputError("not a meta document", file=beside)
+    if is_hs3(spec):
+        spec, definition = from_hs3(spec, name)
+        if meta is None and definition is not None:
+            meta = {"definition": definition}
     _validate(spec, name)
     return Workspace(spec=spec, meta=meta, name=name)
 
@@ -235,6 +246,11 @@ def read_workspace(path: str | Path) -> Workspace:
 def meta_path(path: Path) -> Path:
     """Name of the document that stands beside a workspace."""
     return path.with_name(f"{path.stem}.meta.json")
+
+
+def hs3_path(path: Path) -> Path:
+    """Name of the HS3 document of a workspace."""
+    return path.with_name(f"{path.stem}.hs3.json")
 
 
 def _check(channel: ChannelModel) -> None:

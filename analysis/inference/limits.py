@@ -221,10 +221,8 @@ def _bands(values: Sequence[float]) -> dict[str, float]:
 def _sparse(found: Asymptotic) -> tuple[str, ...]:
     if not found.sparse:
         return ()
-    return (
-        f"{found.sparse} of {found.bins} bins hold fewer than 5 events: "
-        "the asymptotic limit is approximate",
-    )
+    text = f"{found.sparse} of {found.bins} bins hold fewer than 5 events"
+    return (f"{text}: the asymptotic limit is approximate",)
 
 
 def _from_asymptotic(task: _Task, found: Asymptotic, **more: Any) -> Limit:
