@@ -182,7 +182,8 @@ def _sample(
                 entry["parameter"] = name
                 parameters[name] = (start, low, high, const)
             elif link["power"] == 1:
-                entry["parameter"] = link["parameter"]
+                # ROOT takes the name of the modifier for that of the parameter
+                entry["name"] = entry["parameter"] = link["parameter"]
                 parameters[link["parameter"]] = (start, low, high, const)
             else:
                 entry["parameter"] = name
@@ -285,6 +286,7 @@ def _read(document: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Any]:
                 made = _modifier(modifier, sample["data"], contents, name)
                 parameter = modifier.get("parameter")
                 if modifier["type"] == "normfactor" and parameter in linear:
+                    made["name"] = _linear_name(parameter, definition)
                     links[made["name"]] = {"parameter": parameter, "power": 1}
                 modifiers.append(made)
             samples.append(
@@ -310,6 +312,14 @@ def _read(document: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Any]:
         "measurements": [measurement],
     }
     return spec, definition
+
+
+def _linear_name(parameter: str, definition: Mapping[str, Any] | None) -> str:
+    """Name in the pyhf document of the factor that is the parameter itself."""
+    for factor, link in ((definition or {}).get("links") or {}).items():
+        if link == {"parameter": parameter, "power": 1}:
+            return str(factor)
+    return f"{parameter}_lin"
 
 
 def _bounds(
