@@ -272,7 +272,7 @@ def load_toys(path: str | Path) -> Toys:
         If the file is missing, no toys, or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as there:
+        with Path(path).open("rb") as stream, np.load(stream) as there:
             first, total, seed = map(int, there["about"])
             toys = Toys(
                 statistic=there["statistic"], best_fit=there["best_fit"],
