@@ -103,7 +103,9 @@ class Drawing:
 
         def signal(value: float) -> _Array:
             there = signal_at(workspace, value)
-            return np.sum([there[name] for name in on], axis=0) / (on_kgd * width)
+            return np.asarray(
+                np.sum([there[name] for name in on], axis=0) / (on_kgd * width)
+            )
 
         counts_on = np.sum([observed[name] for name in on], axis=0)
         if off:

@@ -73,7 +73,9 @@ def to_hs3(
     parameters: dict[str, tuple[float, float, float, bool]] = {}
     for channel in spec["channels"]:
         name, bins = channel["name"], len(channel["samples"][0]["data"])
-        axes = [{"name": f"obs_x_{name}", "min": 0.0, "max": float(bins), "nbins": bins}]
+        axes = [
+            {"name": f"obs_x_{name}", "min": 0.0, "max": float(bins), "nbins": bins}
+        ]
         samples = [
             _sample(sample, name, links, settings, parameters)
             for sample in channel["samples"]
@@ -190,7 +192,12 @@ def _sample(
         elif kind in {"normsys", "histosys"}:
             entry |= {"parameter": f"alpha_{name}", "constraint": "Gauss"}
             low, high = (own.get("bounds") or [[-5.0, 5.0]])[0]
-            parameters[f"alpha_{name}"] = ((own.get("inits") or [0.0])[0], low, high, const)
+            parameters[f"alpha_{name}"] = (
+                (own.get("inits") or [0.0])[0],
+                low,
+                high,
+                const,
+            )
             entry["data"] = (
                 {"hi": modifier["data"]["hi"], "lo": modifier["data"]["lo"]}
                 if kind == "normsys"
@@ -275,7 +282,10 @@ def _read(document: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Any]:
         distribution = distributions[own]
         if distribution["type"] != "histfactory_dist":
             raise InputError(
-                "not a histfactory_dist", file=name, field=own, found=distribution["type"]
+                "not a histfactory_dist",
+                file=name,
+                field=own,
+                found=distribution["type"],
             )
         label = own.removeprefix("model_")
         samples = []
@@ -298,7 +308,9 @@ def _read(document: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Any]:
     measurement = about.get("measurement")
     if measurement is None:
         poi = document["analyses"][0]["parameters_of_interest"][0]
-        poi = next((f for f, k in links.items() if k == {"parameter": poi, "power": 1}), poi)
+        poi = next(
+            (f for f, k in links.items() if k == {"parameter": poi, "power": 1}), poi
+        )
         measurement = {
             "name": document["analyses"][0]["name"],
             "config": {"poi": poi, "parameters": _bounds(document, channels, links)},
@@ -323,7 +335,9 @@ def _linear_name(parameter: str, definition: Mapping[str, Any] | None) -> str:
 
 
 def _bounds(
-    document: Mapping[str, Any], channels: list[dict[str, Any]], links: Mapping[str, Any]
+    document: Mapping[str, Any],
+    channels: list[dict[str, Any]],
+    links: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Bounds of the normfactors; the others keep the defaults of pyhf."""
     axes = {
@@ -350,7 +364,10 @@ def _bounds(
 
 
 def _modifier(
-    modifier: Mapping[str, Any], data: Mapping[str, Any], contents: list[float], name: str
+    modifier: Mapping[str, Any],
+    data: Mapping[str, Any],
+    contents: list[float],
+    name: str,
 ) -> dict[str, Any]:
     kind = modifier["type"]
     made: dict[str, Any] = {"name": modifier["name"], "type": kind, "data": None}
@@ -364,7 +381,9 @@ def _modifier(
     elif kind == "staterror":
         made["data"] = list(data["errors"])
     elif kind == "shapesys":
-        made["data"] = [v * c for v, c in zip(modifier["data"]["vals"], contents, strict=True)]
+        made["data"] = [
+            v * c for v, c in zip(modifier["data"]["vals"], contents, strict=True)
+        ]
     elif kind not in {"normfactor", "shapefactor"}:
         raise InputError("modifier that is not known", file=name, found=kind)
     return made

@@ -335,7 +335,8 @@ class _Builder:
         for _, bins, _, _, inner in blocks:
             for i, own in zip(bins, inner, strict=True):
                 combos[i].setdefault(own, 0)
-        combo_start, inner_start, inner_flat = [0], [0], []
+        inner_flat: list[int] = []
+        combo_start, inner_start = [0], [0]
         for by_set in combos:
             for own in by_set:
                 by_set[own] = len(inner_start) - 1

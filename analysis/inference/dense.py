@@ -53,9 +53,9 @@ def dense_hessian(A, th, n, aux, S):
         mean = _bin_row(A, i, th, S, row)
         _, u, w = bin_slope(n[i], mean)
         where = np.flatnonzero(row)
-        for a in where:
-            for b in where:
-                hess[a, b] += w * row[a] * row[b]
+        for x in where:
+            for y in where:
+                hess[x, y] += w * row[x] * row[y]
         for c in range(A.combo_start[i], A.combo_start[i + 1]):
             S.weight[c] = u * product(A, c, th, -1, -1)
             for q in range(A.inner_start[c], A.inner_start[c + 1]):

@@ -6,6 +6,7 @@ G. J. Feldman, R. D. Cousins, Phys. Rev. D 57 (1998) 3873, sections IV A and IV 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,7 +148,7 @@ def _poisson_edges(count: int, background: float, cl: float) -> tuple[float, flo
     return low, high
 
 
-def _edge(inside, good, bad):  # type: ignore[no-untyped-def]
+def _edge(inside: Callable[[float], bool], good: float, bad: float) -> float:
     """Bisect between an accepted and a refused value."""
     for _ in range(40):
         middle = 0.5 * (good + bad)

@@ -90,13 +90,12 @@ class Belt:
             raise InputError("not a belt", file=path, expected=_SCHEMA)
         arrays = ("values", "critical", "low", "high")
         try:
-            return cls(
-                **{
-                    key: np.asarray(value, float) if key in arrays else value
-                    for key, value in document.items()
-                    if key != "schema"
-                }
-            )
+            values: dict[str, Any] = {
+                key: np.asarray(value, float) if key in arrays else value
+                for key, value in document.items()
+                if key != "schema"
+            }
+            return cls(**values)
         except (TypeError, ValueError) as error:
             raise InputError(f"damaged belt ({error})", file=path) from None
 

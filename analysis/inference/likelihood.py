@@ -244,8 +244,14 @@ class Likelihood:
         from nuem.analysis.inference.dense import dense_hessian
 
         n = self.observed if observed is None else observed
-        return dense_hessian(
-            self.arrays, np.ascontiguousarray(values, float), n, self.aux, self._scratch
+        return np.asarray(
+            dense_hessian(
+                self.arrays,
+                np.ascontiguousarray(values, float),
+                n,
+                self.aux,
+                self._scratch,
+            )
         )
 
     def gradient(self, values: _Array, observed: _Array | None = None) -> _Array:
@@ -253,8 +259,14 @@ class Likelihood:
         from nuem.analysis.inference.dense import dense_gradient
 
         n = self.observed if observed is None else observed
-        return dense_gradient(
-            self.arrays, np.ascontiguousarray(values, float), n, self.aux, self._scratch
+        return np.asarray(
+            dense_gradient(
+                self.arrays,
+                np.ascontiguousarray(values, float),
+                n,
+                self.aux,
+                self._scratch,
+            )
         )
 
     def _check(self) -> None:

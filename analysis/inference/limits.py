@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -214,7 +214,7 @@ def upper_limit(
         )
 
 
-def _bands(values: Sequence[float]) -> dict[str, float]:
+def _bands(values: Iterable[float]) -> dict[str, float]:
     return dict(zip(BANDS, map(float, values), strict=True))
 
 

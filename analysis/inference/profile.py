@@ -6,6 +6,7 @@ them; here the whole range is scanned, and every valley is followed to its botto
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,7 +172,10 @@ def profile(
     )  # fmt: skip
 
 
-def _range_end(rise, at, bound, start, reach):  # type: ignore[no-untyped-def]
+def _range_end(
+    rise: Callable[[float, _Array], tuple[float, _Array]], at: float, bound: float,
+    start: _Array, reach: float,
+) -> float:  # fmt: skip
     """Where the rise passes `reach` on the way to a bound."""
     sign = 1.0 if bound > at else -1.0
     step = min(0.02 * max(abs(at), 1e-3), abs(bound - at) or 1.0)

@@ -110,7 +110,7 @@ class _CLsCurve:
             roots.append(
                 float(
                     toms748(
-                        lambda mu, i=index: self(mu)[i] - alpha if mu else 1 - alpha,
+                        lambda mu, i=index: float(self(mu)[i] - alpha) if mu else 1 - alpha,
                         low, top, xtol=1e-6 * top, rtol=1e-6,
                     )
                 )
