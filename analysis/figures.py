@@ -14,7 +14,8 @@ from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.exposure import Exposure
 from nuem.analysis.inference.fit import Fit
 from nuem.analysis.inference.limits import Limit
-from nuem.analysis.modelling import POI
+from nuem.analysis.inference.results import is_signed
+from nuem.analysis.modelling import signal_at
 from nuem.analysis.prediction import channel_flux
 from nuem.inputs.backgrounds import Lines
 from nuem.inputs.catalogue import Channel, bin_edges, channels
@@ -99,9 +100,14 @@ class Drawing:
 
         on, off = self._on_and_off()
         width = np.diff(self._edges)
-        signal = self._signal_at_one(workspace)
         on_kgd = sum(exposures[name].kg_day for name in on)
-        unit = sum(signal[name] for name in on) / (on_kgd * width)
+
+        def signal(value: float) -> _Array:
+            there = signal_at(workspace, value)
+            return np.asarray(
+                np.sum([there[name] for name in on], axis=0) / (on_kgd * width)
+            )
+
         counts_on = np.sum([observed[name] for name in on], axis=0)
         if off:
             off_kgd = sum(exposures[name].kg_day for name in off)
@@ -124,12 +130,13 @@ class Drawing:
                 "quantity": "Residual rate",
                 "values_name": "data \u2212 fitted background",
             }
-        mu, error = fit.values[POI], fit.errors[POI]
+        mu, error = fit.values[fit.poi], fit.errors[fit.poi]
+        spread = [signal(x) for x in np.linspace(mu - 2 * error, mu + 2 * error, 21)]
         figure = residual(
             edges=self._edges, values=values, value_errors=errors,
-            best_fit=mu * unit,
-            best_fit_band=np.array([(mu - 2 * error) * unit, (mu + 2 * error) * unit]),
-            excluded=limit.poi.upper_limit * unit,
+            best_fit=signal(mu),
+            best_fit_band=np.array([np.min(spread, axis=0), np.max(spread, axis=0)]),
+            excluded=signal(limit.poi.upper_limit),
             excluded_name=f"excluded at {limit.cl:.0%} CL",
             lines=self._lines,
             log_energy=bool(self._edges[-1] > 10 * max(self._edges[0], 1e-9)),
@@ -167,6 +174,8 @@ class Drawing:
 
     def scan(self, limit: Limit) -> list[Path]:
         """CLs against the parameter and the coupling, with the expected band."""
+        if "rise" in limit.scan:
+            return self._likelihood_scan(limit)
         from nuem.plots.limits import cls_scan
 
         tested = np.array(limit.scan["poi"])
@@ -184,6 +193,24 @@ class Drawing:
             coupling_unit=COUPLING_UNIT.get(symbol, ""), **self._header,
         )  # fmt: skip
         return self._save(figure, "cls-scan")
+
+    def _likelihood_scan(self, limit: Limit) -> list[Path]:
+        """-2 ln L against the coupling, with its critical values and islands."""
+        from nuem.plots.belts import likelihood_scan
+
+        definition = limit.definition or {}
+        symbol = str(definition.get("symbol", ""))
+        signed = is_signed(definition)
+        figure = likelihood_scan(
+            values=np.array(limit.scan["poi"])
+            * (float(definition["reference"]) if signed else 1.0),
+            rise=limit.scan["rise"], critical=limit.scan["critical"],
+            intervals=(limit.coupling if signed and limit.coupling else limit.poi).intervals,
+            cl=limit.cl,
+            parameter=_LATEX.get(symbol, "").replace("|", "") if signed else r"$\mu$",
+            unit=COUPLING_UNIT.get(symbol, "") if signed else "", **self._header,
+        )  # fmt: skip
+        return self._save(figure, "likelihood-scan")
 
     def cut_flow(self, flow: Mapping[str, Any]) -> list[Path]:
         """Events left after each cut."""
@@ -258,18 +285,9 @@ class Drawing:
             ),
         )
 
-    def _signal_at_one(self, workspace: Workspace) -> dict[str, _Array]:
-        result = {}
-        for channel in workspace.spec["channels"]:
-            total = np.zeros(self._edges.size - 1)
-            for sample in channel["samples"]:
-                if any(m["name"] == POI for m in sample["modifiers"]):
-                    total += np.array(sample["data"])
-            result[channel["name"]] = total
-        return result
-
     def _background(self, fit: Fit, names: list[str]) -> _Array:
         processes = {str(signal.process) for signal in self._experiment.signals}
+        processes |= {"int", "em"}
         total = np.zeros(self._edges.size - 1)
         for name in names:
             for sample, counts in fit.expected[name].items():

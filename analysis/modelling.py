@@ -36,20 +36,28 @@ from nuem.inputs.backgrounds import Background, Exponential, FreePerBin
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.schema import Experiment, Systematic
+from nuem.models.monomials import powers
 
 __all__ = [
     "HISTOGRAM_FIELDS",
+    "LINKS",
     "POI",
     "SHAPE_SIGMAS",
     "TEMPLATE_FIELDS",
     "build_workspace",
     "check_made_from",
+    "signal_at",
 ]
 
 _Array = NDArray[np.float64]
 
 #: Name of the parameter of interest, (g/g_ref)^2.
 POI = "mu"
+#: Factors of the samples of a coupling g that interferes, as powers of g/g_ref.
+LINKS: dict[str, dict[str, Any]] = {
+    "g_lin": {"parameter": "g", "power": 1},
+    "g_quad": {"parameter": "g", "power": 2},
+}
 #: A free parameter of a shape enters as a histosys at plus and minus this many of its
 #: uncertainties: its unit constraint then adds 1/9 of what the data say.
 SHAPE_SIGMAS = 3.0
@@ -61,6 +69,9 @@ TEMPLATE_FIELDS = (
 )  # fmt: skip
 #: Parts of an experiment file that histograms depend on.
 HISTOGRAM_FIELDS = ("periods", "regions", "observables", "events")
+_LARGEST_G = 30.0
+_TERMS = {0: "sm", 1: "int", 2: "em"}
+_FACTORS = {1: "g_lin", 2: "g_quad"}
 
 
 def build_workspace(
@@ -89,7 +100,9 @@ def build_workspace(
     Returns
     -------
     Workspace
-        The measurement is ``PROCESS@g_ref=VALUE``, its parameter mu = (g/g_ref)^2.
+        The measurement is ``PROCESS@g_ref=VALUE``, its parameter mu = (g/g_ref)^2. Where
+        the coupling interferes with the Standard Model, samples ``sm``, ``int`` and
+        ``em`` with the factors of `LINKS`, which the meta document holds as well.
 
     Raises
     ------
@@ -141,8 +154,8 @@ def build_workspace(
     spec = assemble(
         models,
         measurement=measurement_name(processes, reference),
-        poi=POI,
-        parameters=_parameters(models, fit),
+        poi="g_lin" if _interferes(prediction) else POI,
+        parameters=_parameters(models, fit, _interferes(prediction)),
     )
     meta = _meta(experiment, parts, exposures, prediction, edges)
     if fit is not None:
@@ -170,18 +183,35 @@ def _signal_counts(
     return total
 
 
+def _by_power(coefficients: Mapping[str, _Array], process: str) -> dict[int, _Array]:
+    """Coefficients by power of the one coupling that they have."""
+    result: dict[int, _Array] = {}
+    for monomial, values in coefficients.items():
+        there = powers(monomial)
+        power = sum(there.values())
+        if len(there) > 1 or power > 2:
+            raise InputError(
+                "several couplings, or a power above 2: no single parameter describes it",
+                field="signals", found=f"{process}: {monomial}",
+            )  # fmt: skip
+        result[power] = values
+    if 2 not in result:
+        raise InputError("no square of a coupling", field="signals", found=process)
+    return result
+
+
 def _squared(coefficients: Mapping[str, _Array], process: str) -> _Array:
-    """The coefficient of g^2; other terms need a linked parameter."""
-    if len(coefficients) != 1:
-        raise InputError(
-            "the process interferes with the Standard Model: mu = (g/g_ref)^2 does not "
-            "describe it", field="signals", found=process,
-            expected="a process that goes with the square of the coupling",
-        )  # fmt: skip
-    ((monomial, values),) = coefficients.items()
-    if not monomial.endswith("^2"):
-        raise InputError("no square of a coupling", field="signals", found=monomial)
-    return values
+    """The coefficient of g^2."""
+    return _by_power(coefficients, process)[2]
+
+
+def _interferes(prediction: Prediction) -> bool:
+    """Whether a signal has more than the square of the coupling."""
+    return any(
+        len(signal.nominal.coefficients) > 1
+        for signals in prediction.signals.values()
+        for signal in signals
+    )
 
 
 def _signal_samples(
@@ -191,33 +221,68 @@ def _signal_samples(
     exposures: Mapping[str, Exposure],
     reference: float,
 ) -> list[Sample]:
-    scale = reference**2 * exposures[channel.name].kg_day
+    exposure = exposures[channel.name].kg_day
+    interferes = _interferes(prediction)
+    several = len(prediction.signals[channel.name]) > 1
     samples = []
     for signal in prediction.signals[channel.name]:
-        modifiers = [normfactor(POI)]
-        for systematic in experiment.systematics:
-            name = nuisance_name(systematic, channel)
-            if systematic.effect == "flux":
-                modifiers.append(normsys(name, systematic.size.canonical))
-                continue
-            if name not in signal.variations:
-                raise InputError(
-                    "the template lacks a variation", field=f"{channel.name}.{name}",
-                    expected="a template made from this experiment file",
-                )  # fmt: skip
-            high, low = (
-                scale * _squared(varied.coefficients, signal.process)
-                for varied in signal.variations[name]
-            )
-            modifiers.append(histosys(name, high, low))
-        samples.append(
-            Sample(
-                signal.process,
-                scale * _squared(signal.nominal.coefficients, signal.process),
-                tuple(modifiers),
-            )
-        )
+        nominal = _by_power(signal.nominal.coefficients, signal.process)
+        for power, values in sorted(nominal.items()):
+            scale = reference**power * exposure
+            modifiers: list[Modifier] = []
+            if not interferes:
+                modifiers.append(normfactor(POI))
+            elif power:
+                modifiers.append(normfactor(_FACTORS[power]))
+            for systematic in experiment.systematics:
+                name = nuisance_name(systematic, channel)
+                if systematic.effect == "flux":
+                    modifiers.append(normsys(name, systematic.size.canonical))
+                    continue
+                if name not in signal.variations:
+                    raise InputError(
+                        "the template lacks a variation", field=f"{channel.name}.{name}",
+                        expected="a template made from this experiment file",
+                    )  # fmt: skip
+                high, low = (
+                    scale * _by_power(varied.coefficients, signal.process)[power]
+                    for varied in signal.variations[name]
+                )
+                modifiers.append(histosys(name, high, low))
+            name = signal.process
+            if interferes:
+                name = f"{_TERMS[power]}-{signal.process}" if several else _TERMS[power]
+            samples.append(Sample(name, scale * values, tuple(modifiers)))
     return samples
+
+
+def signal_at(workspace: Workspace, value: float) -> dict[str, _Array]:
+    """Expected counts of what the coupling adds, by channel, nuisances at nominal.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Made by `build_workspace`.
+    value : float
+        Parameter of interest: mu, or g/g_ref where the coupling interferes.
+
+    Returns
+    -------
+    dict
+        The Standard Model alone is not in it.
+    """
+    factor = {POI: 1} | {name: link["power"] for name, link in LINKS.items()}
+    result = {}
+    for channel in workspace.spec["channels"]:
+        total = np.zeros(len(channel["samples"][0]["data"]))
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["name"] in factor:
+                    total += (
+                        np.array(sample["data"]) * value ** factor[modifier["name"]]
+                    )
+        result[channel["name"]] = total
+    return result
 
 
 def _component(
@@ -348,17 +413,23 @@ def _nominal_norm(fit: BackgroundFit, norm: str, background: Background) -> floa
 
 
 def _parameters(
-    models: Sequence[ChannelModel], fit: BackgroundFit | None
+    models: Sequence[ChannelModel], fit: BackgroundFit | None, interferes: bool
 ) -> dict[str, dict[str, Any]]:
     """Starting values and bounds; pyhf's own bounds of (0, 10) would be reached."""
     parameters: dict[str, dict[str, Any]] = {
         POI: {"inits": [1.0], "bounds": [list(_POI_BOUNDS)]}
     }
+    if interferes:
+        parameters = {
+            "g_lin": {"inits": [0.0], "bounds": [[-_LARGEST_G, _LARGEST_G]]},
+            "g_quad": {"inits": [0.0], "bounds": [[0.0, _LARGEST_G**2]]},
+        }
     for model in models:
         for sample in model.samples:
             for modifier in sample.modifiers:
                 name = modifier["name"]
-                if modifier["type"] == "normfactor" and name != POI and fit is not None:
+                signal = name == POI or name in LINKS
+                if modifier["type"] == "normfactor" and not signal and fit is not None:
                     value = fit.norms[name]
                     scale = max(value, fit.norm_errors[name])
                     parameters[name] = {
@@ -394,7 +465,8 @@ def _meta(
             "symbol": coupling.symbol,
             "reference": coupling.reference.value,
             "unit": coupling.reference.unit,
-            "power": 2,
+            "power": 1 if _interferes(prediction) else 2,
+            **({"links": LINKS} if _interferes(prediction) else {}),
             "flavours": [str(flavour) for flavour in coupling.flavours],
             "definition": coupling.definition,
             "sign": coupling.sign,

@@ -189,7 +189,10 @@ def run(
     flow = visible_cut_flow(loaded, histograms) if blind else histograms.cut_flow
     exposures = measured_exposures(loaded, histograms)
     say("fit")
-    fit = best_fit(workspace.spec, poi_bounds=_FREE_POI, name=str(paths["workspace"]))
+    links = (limit.definition or {}).get("links")
+    fit = best_fit(
+        workspace.spec, poi_bounds=_FREE_POI, links=links, name=str(paths["workspace"])
+    )
     paths["fit"] = write_json(
         folder / "fit.json", {**fit.to_dict(), "provenance": made}
     )

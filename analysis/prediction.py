@@ -24,6 +24,7 @@ from nuem.inputs.vocabulary import (
     COUPLING_DEFAULT,
     COUPLING_SYMBOL,
     COUPLING_UNIT,
+    INTERFERING_PROCESSES,
     Flavour,
     Process,
 )
@@ -184,9 +185,17 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
                 "value": reference, "unit": COUPLING_UNIT[symbol],
                 "status": "assumed", "source": "scale of the workspace",
             },
-            "definition": definition,
+            "definition": (
+                f"diagonal coupling, interference with the Standard Model included ({zero})"
+                if process in INTERFERING_PROCESSES
+                else definition
+            ),
             "flavours": experiment.coupling.flavours,
-            "sign": "only the square enters",
+            "sign": (
+                "that of the monomials of the template: a + b g + c g^2"
+                if process in INTERFERING_PROCESSES
+                else "only the square enters"
+            ),
             "zero": zero,
         }
     )  # fmt: skip

@@ -228,9 +228,14 @@ def set_limit(
     workspace: Workspace,
     *,
     cl: float = 0.9,
+    method: str | None = None,
+    engine: str = "nuem",
+    toys: int | None = None,
+    seed: int = 1,
     measurement: str | None = None,
     configuration: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    **keep: Any,
 ) -> Limit:
     """Set the limit of a workspace, with the meaning its meta document gives.
 
@@ -239,12 +244,18 @@ def set_limit(
     workspace : Workspace
     cl : float
         Confidence level.
+    method, engine : str, optional
+        How the limit is set, and by what; see `upper_limit`.
+    toys, seed : int, optional
+        Number of toys at each value, and their seed.
     measurement : str, optional
         Name of the measurement; needed where there are several.
     configuration : mapping, optional
         What the limit was asked for with, if it is a part of something larger.
     progress : callable, optional
         Told how far it is.
+    **keep
+        ``belt``, ``keep`` and ``shard`` of `upper_limit`.
 
     Returns
     -------
@@ -263,7 +274,16 @@ def set_limit(
     before: dict[str, Any] = meta.get("provenance") or {}
     stated = definition_of(workspace, measurement) or {}
     made_by = provenance(
-        configuration or limit_configuration(workspace, cl, measurement),
+        configuration
+        or limit_configuration(
+            workspace,
+            cl,
+            measurement,
+            method=method,
+            engine=engine,
+            toys=toys,
+            seed=seed,
+        ),
         [
             {"file": workspace.name, "sha256": _sha256(workspace)},
             *before.get("inputs", []),
@@ -277,7 +297,8 @@ def set_limit(
         "workspace": before,
     }
     return upper_limit(
-        workspace.spec, cl=cl, measurement=measurement,
+        workspace.spec, cl=cl, measurement=measurement, method=method, engine=engine,
+        toys=toys, seed=seed, **keep,
         definition=definition_of(workspace, measurement),
         provenance=made_by, name=workspace.name,
         warnings=[*meta.get("warnings", []), *meta.get("notes", [])],
@@ -312,7 +333,14 @@ def stage_provenance(
 
 
 def limit_configuration(
-    workspace: Workspace, cl: float, measurement: str | None
+    workspace: Workspace,
+    cl: float,
+    measurement: str | None,
+    *,
+    method: str | None = None,
+    engine: str = "nuem",
+    toys: int | None = None,
+    seed: int = 1,
 ) -> dict[str, Any]:
     """What a limit depends on."""
     return {
@@ -320,6 +348,8 @@ def limit_configuration(
         "workspace_sha256": digest(workspace.spec),
         "cl": cl,
         "measurement": measurement,
-        "method": "cls",
-        "engine": "pyhf",
+        "method": method,
+        "engine": engine,
+        "toys": toys,
+        "seed": seed,
     }

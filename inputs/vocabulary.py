@@ -12,6 +12,7 @@ __all__ = [
     "COUPLING_DEFAULT",
     "COUPLING_SYMBOL",
     "COUPLING_UNIT",
+    "INTERFERING_PROCESSES",
     "SQUARED_PROCESSES",
     "UNITS",
     "Convention",
@@ -180,6 +181,12 @@ SQUARED_PROCESSES: tuple[Process, ...] = (
     Process.ELECTRON_MAGNETIC,
     Process.NUCLEUS_MILLICHARGE_TRANSITION,
     Process.NUCLEUS_MAGNETIC,
+)
+
+#: Processes whose coupling interferes with the Standard Model: g and g^2 enter.
+INTERFERING_PROCESSES: tuple[Process, ...] = (
+    Process.ELECTRON_MILLICHARGE,
+    Process.ELECTRON_CHARGE_RADIUS,
 )
 
 #: Coupling of an experiment that is asked for a process not in its file: reference

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from nuem.inputs.errors import InputError
 from nuem.inputs.files import dump_json, write_json
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "deliver",
     "force_option",
     "json_option",
+    "parse_shard",
     "process_option",
     "progress",
     "set_option",
@@ -62,13 +64,31 @@ def set_option(command: _Command) -> _Command:
 
 def process_option(command: _Command) -> _Command:
     """``--process``: another process than the experiment file names."""
-    from nuem.inputs.vocabulary import SQUARED_PROCESSES
+    from nuem.inputs.vocabulary import INTERFERING_PROCESSES, SQUARED_PROCESSES
 
+    names = [p.value for p in (*SQUARED_PROCESSES, *INTERFERING_PROCESSES)]
     return click.option(
-        "--process", type=click.Choice([p.value for p in SQUARED_PROCESSES]),
-        help="Process in place of those of the experiment file; those whose rate "
-        "goes with the square of the coupling.",
+        "--process", type=click.Choice(names),
+        help="Process in place of those of the experiment file.",
     )(command)  # fmt: skip
+
+
+def parse_shard(text: str | None, keep: str | None) -> tuple[int, int] | None:
+    """Read ``I/N``; a part of the toys has to be kept somewhere.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if text is None:
+        return None
+    first, _, second = text.partition("/")
+    if not (first.isdigit() and second.isdigit() and 1 <= int(first) <= int(second)):
+        raise InputError("--shard", found=text, expected="I/N with 1 <= I <= N")
+    if keep is None:
+        raise InputError("--shard without a place for its toys", expected="--keep DIR")
+    return int(first), int(second)
 
 
 @contextlib.contextmanager
@@ -107,7 +127,8 @@ def show_limit(limit: Limit) -> None:
     definition = limit.definition or {}
     unit = definition.get("unit", "")
     if limit.coupling is not None and limit.expected_coupling is not None:
-        name = f"|{definition.get('symbol', 'g')}|"
+        symbol = definition.get("symbol", "g")
+        name = symbol if definition.get("power") == 1 else f"|{symbol}|"
         observed, expected = limit.coupling.upper_limit, limit.expected_coupling
     else:
         name, unit = "parameter of interest", ""
@@ -115,7 +136,8 @@ def show_limit(limit: Limit) -> None:
     what = "+".join(definition.get("processes", ())) or "parameter of interest"
     click.echo(
         f"{limit.cl:.0%} CL upper limit on {name}, {what}"
-        f" ({limit.method}, {limit.calibration}, {limit.sided}-sided)"
+        f" ({limit.method}, {limit.calibration}, "
+        f"{limit.sided if limit.sided == 'unified' else limit.sided + '-sided'})"
     )
     click.echo(f"  observed   {observed:.3g} {unit}".rstrip())
     click.echo(
@@ -123,6 +145,15 @@ def show_limit(limit: Limit) -> None:
         + f"   68 %: {expected['-1']:.3g} to {expected['1']:.3g}"
         + f"   95 %: {expected['-2']:.3g} to {expected['2']:.3g}"
     )
+    values = limit.coupling or limit.poi
+    if limit.sided != "one":
+        parts = (f"[{low:.3g}, {high:.3g}]" for low, high in values.intervals)
+        click.echo(f"  interval   {' and '.join(parts)} {unit}".rstrip())
+    click.echo(f"  best fit   {values.best_fit:.3g} {unit}".rstrip())
     click.echo(f"  p0         {limit.p0:.3g}")
+    if limit.toys is not None:
+        click.echo(
+            f"  toys       {limit.toys['n']} a value, {limit.toys['failed']} failed"
+        )
     for warning in limit.warnings:
         click.echo(f"  note       {warning}")

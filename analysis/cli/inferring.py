@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +12,7 @@ from nuem.analysis.cli.common import (
     deliver,
     force_option,
     json_option,
+    parse_shard,
     process_option,
     progress,
     set_option,
@@ -86,14 +88,28 @@ def workspace(
 @click.argument("workspace_file", metavar="WORKSPACE")
 @click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
 @click.option(
-    "--method", type=click.Choice(["cls"]), default="cls", show_default=True,
-    help="CLs with the asymptotic q-tilde statistic.",
+    "--method", type=click.Choice(["cls", "toys", "feldman-cousins", "profile"]),
+    help="cls: asymptotic q-tilde; toys: CLs with toys; feldman-cousins: unified, with "
+    "toys; profile: asymptotic. [default: cls; feldman-cousins for a signed coupling]",
 )  # fmt: skip
+@click.option("--toys", type=click.IntRange(0), help="Number of toys at each value.")
 @click.option(
-    "--engine", type=click.Choice(["pyhf"]), default="pyhf", show_default=True,
+    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Of the toys."
+)
+@click.option(
+    "--engine", type=click.Choice(["nuem", "pyhf"]), default="nuem", show_default=True,
     help="What evaluates and fits the likelihood.",
 )  # fmt: skip
 @click.option("--measurement", help="Name of the measurement, if there are several.")
+@click.option("--belt", metavar="FILE", help="Write the critical values here.")
+@click.option(
+    "--keep", metavar="DIR", help="Keep toys here, and go on from those that are there."
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Throw the I-th of N parts of the toys; wants --keep.",
+)
 @click.option("-o", "--output", help="Write the JSON document here; - is stdout.")
 @force_option
 @json_option
@@ -101,25 +117,33 @@ def workspace(
 def limit(
     workspace_file: str,
     cl: float,
-    method: str,
-    engine: str,
     measurement: str | None,
+    belt: str | None,
+    keep: str | None,
+    shard: str | None,
     output: str | None,
     force: bool,
     as_json: bool,
+    **how: Any,
 ) -> None:
-    """Set an upper limit from any pyhf WORKSPACE (- is stdin)."""
-    del method, engine  # one of each: the options name what the document states
+    """Set a limit from any pyhf WORKSPACE (- is stdin)."""
     from nuem.analysis.exchange.provenance import guard_output
     from nuem.analysis.exchange.workspace import read_workspace
     from nuem.analysis.stages import limit_configuration, set_limit
 
     loaded = read_workspace(workspace_file)
-    if output not in (None, "-"):
+    part = parse_shard(shard, keep)
+    if output not in (None, "-") and part is None:
         assert output is not None
-        guard_output(output, limit_configuration(loaded, cl, measurement), force)
+        guard_output(output, limit_configuration(loaded, cl, measurement, **how), force)
     with progress() as say:
-        result = set_limit(loaded, cl=cl, measurement=measurement, progress=say)
+        result = set_limit(
+            loaded, cl=cl, measurement=measurement, progress=say, belt=belt, keep=keep,
+            shard=part, **how,
+        )  # fmt: skip
+    if part is not None:
+        click.echo(f"toys of shard {shard} are in {keep}: run all without --shard")
+        return
     if output is not None:
         deliver(result.to_dict(), output)
     if as_json and output != "-":

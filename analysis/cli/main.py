@@ -26,6 +26,11 @@ _COMMANDS = {
     "template": ("predicting", "template", "Expected signal by bin."),
     "workspace": ("inferring", "workspace", "Histograms and template to pyhf JSON."),
     "limit": ("inferring", "limit", "Upper limit from a pyhf workspace."),
+    "fit": ("diagnosing", "fit", "Best fit, uncertainties, pulls and correlations."),
+    "scan": ("diagnosing", "scan", "-2 ln L against a parameter, and its islands."),
+    "gof": ("diagnosing", "gof", "Goodness of fit, saturated and by toys."),
+    "impacts": ("diagnosing", "impacts", "What each parameter does to the result."),
+    "merge": ("merging", "merge", "Put shards of toys together."),
 }
 
 

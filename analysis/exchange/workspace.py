@@ -17,10 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.exchange.hs3 import from_hs3, is_hs3, to_hs3
 from nuem.analysis.exchange.provenance import digest
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import parse_json, read_json, write_json
-from nuem.inputs.vocabulary import COUPLING_SYMBOL, COUPLING_UNIT, Process
+from nuem.inputs.vocabulary import (
+    COUPLING_SYMBOL,
+    COUPLING_UNIT,
+    INTERFERING_PROCESSES,
+    Process,
+)
 
 __all__ = [
     "ChannelModel",
@@ -29,6 +35,7 @@ __all__ = [
     "assemble",
     "definition_of",
     "histosys",
+    "hs3_path",
     "measurement_name",
     "meta_path",
     "normfactor",
@@ -188,6 +195,8 @@ def assemble(
 def write_workspace(path: str | Path, workspace: Workspace) -> tuple[Path, Path]:
     """Write ``NAME.json`` and ``NAME.meta.json``.
 
+    Where factors are powers of a coupling, ``NAME.hs3.json`` states that as well.
+
     Returns
     -------
     tuple of Path
@@ -203,12 +212,15 @@ def write_workspace(path: str | Path, workspace: Workspace) -> tuple[Path, Path]
     beside = meta_path(path)
     # the meta file first: a workspace is never there without its meaning
     write_json(beside, workspace.meta)
+    definition = (workspace.meta or {}).get("definition") or {}
+    if definition.get("links"):
+        write_json(hs3_path(path), to_hs3(workspace.spec, definition))
     write_json(path, workspace.spec)
     return path, beside
 
 
 def read_workspace(path: str | Path) -> Workspace:
-    """Read and check any pyhf workspace; ``-`` is standard input.
+    """Read and check any pyhf workspace, or an HS3 one; ``-`` is standard input.
 
     Raises
     ------
@@ -229,6 +241,10 @@ def read_workspace(path: str | Path) -> Workspace:
                 "the document beside the workspace belongs to another one", file=beside,
                 expected=f"that of {path.name}; remove it, or write both anew",
             )  # fmt: skip
+    if is_hs3(spec):
+        spec, definition = from_hs3(spec, name)
+        if meta is None and definition is not None:
+            meta = {"definition": definition}
     _validate(spec, name)
     return Workspace(spec=spec, meta=meta, name=name)
 
@@ -236,6 +252,11 @@ def read_workspace(path: str | Path) -> Workspace:
 def meta_path(path: Path) -> Path:
     """Name of the document that stands beside a workspace."""
     return path.with_name(f"{path.stem}.meta.json")
+
+
+def hs3_path(path: Path) -> Path:
+    """Name of the HS3 document of a workspace."""
+    return path.with_name(f"{path.stem}.hs3.json")
 
 
 def _check(channel: ChannelModel) -> None:
@@ -298,7 +319,7 @@ def definition_of(
     names = [m["name"] for m in workspace.spec["measurements"]]
     name = measurement or names[0]
     meta = workspace.meta or {}
-    if "definition" in meta and meta.get("measurement") == name:
+    if "definition" in meta and meta.get("measurement", name) == name:
         return dict(meta["definition"])
     processes, _, value = name.partition("@g_ref=")
     try:
@@ -309,13 +330,21 @@ def definition_of(
     symbol = symbols.pop()
     if symbols or symbol is None or not reference > 0:
         return None
-    return {
+    found: dict[str, Any] = {
         "processes": processes.split("+"),
         "symbol": symbol,
         "reference": reference,
         "unit": COUPLING_UNIT[symbol],
         "power": 2,
     }
+    if set(found["processes"]) & set(INTERFERING_PROCESSES):
+        # by convention of the names of the factors; the meta document says so too
+        found["power"] = 1
+        found["links"] = {
+            "g_lin": {"parameter": "g", "power": 1},
+            "g_quad": {"parameter": "g", "power": 2},
+        }
+    return found
 
 
 def observed_counts(workspace: Workspace) -> dict[str, _Array]:

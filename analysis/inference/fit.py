@@ -1,18 +1,21 @@
-"""Best fits of a workspace: parameters, uncertainties, expected counts by sample."""
+"""Best fits of a workspace: parameters, uncertainties, correlations, expected counts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nuem.analysis.inference.backend import build_model, pyhf_numpy
+from nuem.analysis.inference.compiled import compile_workspace
+from nuem.analysis.inference.likelihood import Likelihood, Minimum
+from nuem.analysis.inference.profile import global_fit
 from nuem.inputs.errors import InferenceError
 
-__all__ = ["Fit", "best_fit"]
+__all__ = ["Fit", "best_fit", "covariance", "expected_by_sample"]
 
 _Array = NDArray[np.float64]
 
@@ -32,6 +35,14 @@ class Fit:
         -2 ln L at the best fit, as pyhf defines it.
     expected : dict
         Channel -> sample -> expected counts by bin, in the order of the workspace.
+    pulls : dict
+        Constrained parameter -> (best fit - auxiliary datum) / width of its constraint.
+    constraints : dict
+        Constrained parameter -> uncertainty over the width of its constraint.
+    correlation : ndarray, shape (p, p)
+        Of the parameters in the order of `values`; 0 with fixed ones.
+    at_bound : tuple of str
+        Parameters that ended at a bound.
     """
 
     poi: str
@@ -39,6 +50,10 @@ class Fit:
     errors: dict[str, float]
     twice_nll: float
     expected: dict[str, dict[str, _Array]]
+    pulls: dict[str, float] = field(default_factory=dict)
+    constraints: dict[str, float] = field(default_factory=dict)
+    correlation: _Array = field(default_factory=lambda: np.zeros((0, 0)))
+    at_bound: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -47,6 +62,10 @@ class Fit:
             "values": self.values,
             "errors": self.errors,
             "twice_nll": self.twice_nll,
+            "pulls": self.pulls,
+            "constraints": self.constraints,
+            "correlation": self.correlation.tolist(),
+            "at_bound": list(self.at_bound),
             "expected": {
                 channel: {name: data.tolist() for name, data in samples.items()}
                 for channel, samples in self.expected.items()
@@ -58,6 +77,7 @@ def best_fit(
     spec: Mapping[str, Any],
     *,
     measurement: str | None = None,
+    links: Mapping[str, Mapping[str, Any]] | None = None,
     poi_bounds: tuple[float, float] | None = None,
     poi_value: float | None = None,
     observed: Mapping[str, _Array] | None = None,
@@ -71,6 +91,8 @@ def best_fit(
         A pyhf workspace document.
     measurement : str, optional
         Name of the measurement; needed where there are several.
+    links : mapping, optional
+        Normfactor -> ``{"parameter": name, "power": k}``.
     poi_bounds : tuple of float, optional
         Bounds of the parameter of interest in place of those of the workspace. A lower
         bound below 0 is raised to where the expectation would turn negative.
@@ -92,63 +114,123 @@ def best_fit(
     InferenceError
         If the fit does not converge.
     """
-    import pyhf
+    likelihood = Likelihood(spec, measurement=measurement, links=links, name=name)
+    likelihood.check_signal()
+    poi = likelihood.poi
+    if poi_bounds is not None and not links:
+        low = max(poi_bounds[0], _lowest_poi(likelihood))
+        likelihood.arrays.low[poi], likelihood.arrays.high[poi] = low, poi_bounds[1]
+    counts = likelihood.observed.copy()
+    for channel, own in (observed or {}).items():
+        counts[likelihood.model.layout.channels[channel]] = own
+    held = {} if poi_value is None else {poi: poi_value}
+    found = (
+        global_fit(likelihood, observed=counts)[0]
+        if links and not held
+        else likelihood.fit(observed=counts, fixed=held)
+    )
+    if not found.converged:
+        raise InferenceError("the fit did not converge", file=name)
+    matrix = covariance(likelihood, found, counts, set(held))
+    errors = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+    scale = np.where(errors > 0, errors, 1.0)
+    arrays, names = likelihood.arrays, likelihood.names
+    width = np.where(arrays.kind == 2, 1 / np.sqrt(arrays.width), arrays.width)
+    centre = np.where(arrays.kind == 2, likelihood.aux / arrays.width, likelihood.aux)
+    bound = [i for i in constrained_by(arrays) if not likelihood.model.fixed[i]]
+    at = (found.values <= arrays.low) | (found.values >= arrays.high)
+    return Fit(
+        poi=likelihood.poi_name,
+        values=dict(zip(names, map(float, found.values), strict=True)),
+        errors=dict(zip(names, map(float, errors), strict=True)),
+        twice_nll=found.twice_nll,
+        expected=expected_by_sample(spec, likelihood, found.values, measurement, links),
+        pulls={names[i]: float((found.values[i] - centre[i]) / width[i]) for i in bound},
+        constraints={names[i]: float(errors[i] / width[i]) for i in bound},
+        correlation=matrix / scale[:, None] / scale[None, :],
+        at_bound=tuple(
+            names[i] for i in np.flatnonzero(at & (arrays.low < arrays.high)) if i not in held
+        ),
+    )  # fmt: skip
 
-    with pyhf_numpy():
-        model, data = build_model(spec, name=name, measurement=measurement)
-        config = model.config
-        if observed is not None:
-            for channel, counts in observed.items():
-                data[: config.nmaindata][config.channel_slices[channel]] = counts
-        bounds = [tuple(map(float, b)) for b in config.suggested_bounds()]
-        init = [float(x) for x in config.suggested_init()]
-        fixed = list(config.suggested_fixed())
-        if poi_bounds is not None:
-            low = max(poi_bounds[0], _lowest_poi(model, init))
-            bounds[config.poi_index] = (low, poi_bounds[1])
-        if poi_value is not None:
-            init[config.poi_index], fixed[config.poi_index] = poi_value, True
+
+def constrained_by(arrays: Any) -> list[int]:
+    """Indices of the parameters with a constraint."""
+    return list(map(int, np.flatnonzero(arrays.kind > 0)))
+
+
+def covariance(
+    likelihood: Likelihood, found: Minimum, observed: _Array, held: set[int]
+) -> _Array:
+    """Inverse of the second derivatives, shape (p, p); 0 for what does not move.
+
+    Parameters at a bound are left in as long as the matrix stays positive definite.
+    """
+    hessian = likelihood.hessian(found.values, observed)
+    fixed = (likelihood.arrays.low == likelihood.arrays.high) | likelihood.model.fixed
+    fixed[list(held)] = True
+    at_bound = (found.values <= likelihood.arrays.low) | (
+        found.values >= likelihood.arrays.high
+    )
+    result = np.zeros_like(hessian)
+    for free in (np.flatnonzero(~fixed), np.flatnonzero(~fixed & ~at_bound)):
+        block = hessian[np.ix_(free, free)]
         try:
-            result, twice_nll = pyhf.infer.mle.fit(
-                data, model, init_pars=init, par_bounds=bounds, fixed_params=fixed,
-                return_uncertainties=True, return_fitted_val=True,
-            )  # fmt: skip
-        except pyhf.exceptions.FailedMinimization as error:
-            line = " ".join(str(error).split())[:200]
-            raise InferenceError(
-                f"the fit did not converge ({line})", file=name
-            ) from None
-        values, errors = np.asarray(result, dtype=float).T
-        by_sample = np.asarray(
-            model.main_model.expected_data(values, return_by_sample=True)
+            np.linalg.cholesky(block)
+        except np.linalg.LinAlgError:
+            continue
+        result[np.ix_(free, free)] = np.linalg.inv(block)
+        break
+    return result
+
+
+def expected_by_sample(
+    spec: Mapping[str, Any],
+    likelihood: Likelihood,
+    values: _Array,
+    measurement: str | None = None,
+    links: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, dict[str, _Array]]:
+    """Expected counts by channel and sample: each sample with the others emptied."""
+    from nuem.analysis.inference import kernels
+
+    names = {s["name"] for c in spec["channels"] for s in c["samples"]}
+    result: dict[str, dict[str, _Array]] = {c["name"]: {} for c in spec["channels"]}
+    for name in sorted(names):
+        alone = deepcopy(
+            {key: spec[key] for key in ("channels", "observations", "measurements")}
         )
-    if not np.isfinite(values).all() or not np.isfinite(twice_nll):
-        raise InferenceError("the fit ended at a value that is not finite", file=name)
-    expected = {
+        there = []
+        for channel in alone["channels"]:
+            for sample in channel["samples"]:
+                if sample["name"] == name:
+                    there.append(channel["name"])
+                    continue
+                empty = [0.0] * len(sample["data"])
+                sample["data"] = empty
+                for modifier in sample["modifiers"]:
+                    if modifier["type"] == "histosys":
+                        modifier["data"] = {"hi_data": empty, "lo_data": empty}
+        arrays = compile_workspace(alone, measurement=measurement, links=links).arrays
+        room = kernels.scratch(arrays)
+        kernels.expectation(arrays, np.ascontiguousarray(values), room)
+        for channel in there:
+            where = likelihood.model.layout.channels[channel]
+            result[channel][name] = room.means[where].copy()
+    return {
         channel["name"]: {
-            sample["name"]: by_sample[
-                config.samples.index(sample["name"]),
-                config.channel_slices[channel["name"]],
-            ]
-            for sample in channel["samples"]
+            s["name"]: result[channel["name"]][s["name"]] for s in channel["samples"]
         }
         for channel in spec["channels"]
     }
-    return Fit(
-        poi=config.poi_name,
-        values=dict(zip(config.par_names, map(float, values), strict=True)),
-        errors=dict(zip(config.par_names, map(float, errors), strict=True)),
-        twice_nll=float(twice_nll),
-        expected=expected,
-    )
 
 
-def _lowest_poi(model: Any, init: list[float]) -> float:
+def _lowest_poi(likelihood: Likelihood) -> float:
     """Where, half-way to a negative expectation, a fit should stop."""
-    at_zero, at_one = list(init), list(init)
-    at_zero[model.config.poi_index], at_one[model.config.poi_index] = 0.0, 1.0
-    zero = np.asarray(model.expected_data(at_zero, include_auxdata=False))
-    slope = np.asarray(model.expected_data(at_one, include_auxdata=False)) - zero
+    points = [likelihood.init.copy(), likelihood.init.copy()]
+    points[0][likelihood.poi], points[1][likelihood.poi] = 0.0, 1.0
+    zero, one = (likelihood.expected(p) for p in points)
+    slope = one - zero
     rising = slope > 0
     if not rising.any():
         return -np.inf

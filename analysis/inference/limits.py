@@ -1,127 +1,100 @@
-"""Upper limits by CLs with the asymptotic q-tilde statistic, observed and expected.
-
-Formulae: Cowan, Cranmer, Gross, Vitells, Eur. Phys. J. C 71 (2011) 1554; CLs:
-A. L. Read, J. Phys. G 28 (2002) 2693. Calculated by pyhf.
-"""
+"""Limits on the parameter of interest of a workspace, by each of the methods."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nuem.analysis.inference.backend import build_model, pyhf_numpy
+from nuem.analysis.inference.asymptotic import Asymptotic, CLsCurve, asymptotic_cls
+from nuem.analysis.inference.compiled import UnknownModifierError
+from nuem.analysis.inference.likelihood import Likelihood
+from nuem.analysis.inference.results import (
+    BANDS,
+    Limit,
+    Values,
+    in_coupling,
+    is_signed,
+)
 from nuem.inputs.errors import InferenceError, InputError
 
-__all__ = ["BANDS", "Limit", "Values", "upper_limit"]
+__all__ = ["BANDS", "ENGINES", "METHODS", "Limit", "Values", "upper_limit"]
 
-#: Quantiles of the expected limit, in standard deviations.
-BANDS = ("-2", "-1", "0", "1", "2")
-
-_Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Values:
-    """What was measured, in the parameter of interest or in the coupling."""
-
-    best_fit: float
-    upper_limit: float
-    intervals: tuple[tuple[float, float], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return {
-            "best_fit": self.best_fit,
-            "upper_limit": self.upper_limit,
-            "intervals": [list(interval) for interval in self.intervals],
-        }
+#: Methods by which an interval is found.
+METHODS = ("cls", "toys", "feldman-cousins", "profile")
+#: What evaluates and fits the likelihood.
+ENGINES = ("nuem", "pyhf")
+#: Fewer effective events without signal than this, and toys replace formulae.
+_FEW = 8.0
+_TOYS = {"cls": 4000, "toys": 4000, "feldman-cousins": 2000, "profile": 0}
 
 
 @dataclass(frozen=True)
-class Limit:
-    """An upper limit with its expectation and all that is needed to read it.
+class _Task:
+    """What was asked for, checked."""
 
-    Attributes
-    ----------
-    cl : float
-        Confidence level.
-    poi : Values
-        Observed, in the parameter of interest.
-    expected_poi : dict
-        Upper limit expected without signal, by number of standard deviations.
-    p0 : float
-        p-value of the observation without signal.
-    coupling, expected_coupling : Values, dict or None
-        The same in the unit of the coupling; None where its meaning is unknown.
-    definition : dict or None
-        Definition of the coupling.
-    scan : dict
-        Tested values with observed CLs and, shape (n, 5), expected CLs.
-    warnings : tuple of str
-    provenance : dict
-    """
-
+    spec: Mapping[str, Any]
     cl: float
-    poi: Values
-    expected_poi: dict[str, float]
-    p0: float
-    coupling: Values | None
-    expected_coupling: dict[str, float] | None
-    definition: dict[str, Any] | None
-    scan: dict[str, Any]
+    measurement: str | None
+    definition: Mapping[str, Any] | None
+    provenance: Mapping[str, Any]
     warnings: tuple[str, ...]
-    provenance: dict[str, Any]
-    method: str = "cls"
-    statistic: str = "q-tilde"
-    sided: str = "one"
-    calibration: str = "asymptotic"
-    engine: str = "pyhf"
+    name: str
+    toys: int
+    seed: int
+    say: Callable[[str], None]
+    belt: str | Path | None
+    keep: Mapping[str, Any]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON document of ``nuem limit``."""
-        coupling = self.coupling.to_dict() if self.coupling else None
-        return {
-            "cl": self.cl,
-            "method": self.method,
-            "statistic": self.statistic,
-            "sided": self.sided,
-            "calibration": self.calibration,
-            "engine": self.engine,
-            "definition": self.definition,
-            "observed": {
-                "poi": self.poi.to_dict(),
-                "coupling": coupling,
-                "p0": self.p0,
-            },
-            "expected": {
-                "poi": self.expected_poi,
-                "coupling": self.expected_coupling,
-            },
-            "toys": None,
-            "gof": None,
-            "scan": self.scan,
-            "warnings": list(self.warnings),
-            "provenance": self.provenance,
-        }
+    def likelihood(
+        self, bounds: Mapping[str, tuple[float, float]] | None = None
+    ) -> Likelihood:
+        links = (self.definition or {}).get("links")
+        made = Likelihood(
+            self.spec, measurement=self.measurement, links=links, bounds=bounds,
+            name=self.name,
+        )  # fmt: skip
+        made.check_signal()
+        return made
+
+    def result(
+        self, poi: Values, expected: Mapping[str, float], p0: float, **more: Any
+    ) -> Limit:
+        coupling, expected_coupling = in_coupling(poi, expected, self.definition)
+        warnings = (*self.warnings, *more.pop("warnings", ()))
+        lowest = max(poi.upper_limit, expected["-1"])
+        return Limit(
+            cl=self.cl, poi=poi, expected_poi=dict(expected), p0=p0, coupling=coupling,
+            expected_coupling=expected_coupling,
+            definition=dict(self.definition) if self.definition is not None else None,
+            warnings=warnings, provenance=dict(self.provenance),
+            power_constrained={"poi": lowest}, **more,
+        )  # fmt: skip
 
 
 def upper_limit(
     spec: Mapping[str, Any],
     *,
     cl: float = 0.9,
+    method: str | None = None,
+    engine: str = "nuem",
+    toys: int | None = None,
+    seed: int = 1,
     measurement: str | None = None,
     definition: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
     name: str = "workspace",
     progress: Callable[[str], None] | None = None,
+    belt: str | Path | None = None,
+    keep: str | Path | None = None,
+    shard: tuple[int, int] | None = None,
 ) -> Limit:
-    """Set an upper limit on the parameter of interest of a pyhf workspace.
+    """Set a limit on the parameter of interest of a pyhf workspace.
 
     Parameters
     ----------
@@ -129,11 +102,21 @@ def upper_limit(
         A pyhf workspace document.
     cl : float
         Confidence level, between 0 and 1.
+    method : str, optional
+        ``cls`` (asymptotic), ``toys`` (CLs with toys), ``feldman-cousins`` (unified,
+        toys) or ``profile`` (asymptotic, a diagnostic for a signed coupling). By default
+        ``cls``, and ``feldman-cousins`` where the parameter is a signed coupling.
+    engine : str
+        ``nuem``, or ``pyhf`` for ``cls``.
+    toys : int, optional
+        Number of toys at each value; of the method by default.
+    seed : int
+        Seed of the toys.
     measurement : str, optional
         Name of the measurement; needed where there are several.
     definition : mapping, optional
-        What the parameter means; with ``reference`` and ``unit`` and a ``power`` of 2
-        the limit is also given in the coupling g = g_ref sqrt(mu).
+        What the parameter means: ``reference``, ``unit``, ``power`` (2: the parameter is
+        (g/g_ref)^2; 1: it is g/g_ref) and ``links`` of factors to powers of it.
     provenance : mapping, optional
         What made the workspace; goes into the result.
     warnings : sequence of str
@@ -142,6 +125,13 @@ def upper_limit(
         Where the workspace came from, for messages.
     progress : callable, optional
         Told in a few words what is being calculated.
+    belt : str or Path, optional
+        Where to keep the critical values of ``feldman-cousins``.
+    keep : str or Path, optional
+        Folder in which toys are kept: an interrupted run goes on from there.
+    shard : tuple of int, optional
+        (i, N): throw the i-th part of the toys only. The result then is that of a part;
+        the one of all comes from a run without `shard` on the same folder.
 
     Returns
     -------
@@ -150,7 +140,7 @@ def upper_limit(
     Raises
     ------
     InputError
-        If the confidence level or the workspace is wrong.
+        If an argument or the workspace is wrong.
     InferenceError
         If there is no limit within the bounds of the parameter.
 
@@ -173,168 +163,245 @@ def upper_limit(
     """
     if not 0 < cl < 1:
         raise InputError("confidence level", found=f"{cl:g}", expected="0 to 1")
-    say = progress or (lambda _: None)
-    with pyhf_numpy():
-        import pyhf
+    chosen = method or ("feldman-cousins" if is_signed(definition) else "cls")
+    for what, found, known in (
+        ("method", chosen, METHODS),
+        ("engine", engine, ENGINES),
+    ):
+        if found not in known:
+            raise InputError(what, found=repr(found), expected=", ".join(known))
+    count = _TOYS[chosen] if toys is None else toys
+    if chosen in {"toys", "feldman-cousins"} and count < 1 / (1 - cl):
+        raise InputError(
+            "too few toys for the confidence level", field="toys", found=count,
+            expected=f"at least {math.ceil(10 / (1 - cl))}",
+        )  # fmt: skip
+    if not 0 <= seed < 2**63:
+        raise InputError("seed", found=seed, expected="0 to 2^63 - 1")
+    if chosen in {"cls", "toys"} and is_signed(definition):
+        raise InputError(
+            "q-tilde assumes one minimum and no negative values", field="method",
+            found=chosen, expected="feldman-cousins or profile for a signed coupling",
+        )  # fmt: skip
+    if engine == "pyhf" and chosen != "cls":
+        raise InputError(
+            "pyhf is the engine of one method",
+            field="engine",
+            found=chosen,
+            expected="cls",
+        )
+    task = _Task(
+        spec=spec, cl=cl, measurement=measurement, definition=definition,
+        provenance=dict(provenance or {}), warnings=tuple(warnings), name=name,
+        toys=count, seed=seed, say=progress or (lambda _: None), belt=belt,
+        keep={"keep": keep, "shard": shard},
+    )  # fmt: skip
+    if engine == "pyhf":
+        return _by_pyhf(task)
+    methods = {
+        "cls": _cls,
+        "toys": _toys,
+        "feldman-cousins": _unified,
+        "profile": _profile,
+    }
+    try:
+        return methods[chosen](task)
+    except UnknownModifierError as error:
+        if chosen != "cls":
+            raise
+        return _by_pyhf(
+            replace(task, warnings=(*task.warnings, f"handed over to pyhf: {error}"))
+        )
 
-        model, data = build_model(spec, name=name, measurement=measurement)
-        poi = model.config.poi_index
-        if model.config.npars - sum(model.config.suggested_fixed()) == 1:
-            # with nothing to vary at a fixed value, pyhf's use of MINUIT fails
-            pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
-        say("best fit")
-        try:
-            best_fit = float(pyhf.infer.mle.fit(data, model)[poi])
-            # hypotest would ask for bounds that reach up to 1
-            q0 = pyhf.infer.test_statistics.q0(
-                0.0, data, model, **_not_negative(model),
-                fixed_params=model.config.suggested_fixed(),
-            )  # fmt: skip
-            p0 = 0.5 * math.erfc(math.sqrt(float(q0) / 2))
-        except pyhf.exceptions.FailedMinimization as error:
-            raise _failed(error, name) from None
-        curve = _CLsCurve(model, data, name, say)
-        edges = curve.solve(1 - cl)
-        curve.fill(1.3 * max(edges))
-        warnings = (*warnings, *_warnings(model, data))
-    observed = Values(
-        best_fit=best_fit, upper_limit=edges[0], intervals=((0.0, edges[0]),)
+
+def _bands(values: Iterable[float]) -> dict[str, float]:
+    return dict(zip(BANDS, map(float, values), strict=True))
+
+
+def _sparse(found: Asymptotic) -> tuple[str, ...]:
+    if not found.sparse:
+        return ()
+    text = f"{found.sparse} of {found.bins} bins hold fewer than 5 events"
+    return (f"{text}: the asymptotic limit is approximate",)
+
+
+def _from_asymptotic(task: _Task, found: Asymptotic, **more: Any) -> Limit:
+    poi = Values(found.best_fit, found.observed, ((0.0, found.observed),))
+    return task.result(
+        poi, _bands(found.expected), found.p0, scan=found.scan, warnings=_sparse(found),
+        **more,
+    )  # fmt: skip
+
+
+def _by_pyhf(task: _Task) -> Limit:
+    from nuem.analysis.inference.pyhf_engine import pyhf_asymptotic
+
+    found = pyhf_asymptotic(
+        task.spec, cl=task.cl, measurement=task.measurement, name=task.name,
+        progress=task.say,
+    )  # fmt: skip
+    return _from_asymptotic(task, found, engine="pyhf")
+
+
+def _cls(task: _Task) -> Limit:
+    from nuem.analysis.inference.toy_limits import effective_counts
+
+    likelihood = _not_negative(task)
+    null = likelihood.fit(fixed={likelihood.poi: likelihood.poi_bounds[0]})
+    few = effective_counts(likelihood, null.values)
+    if few < _FEW and task.toys:
+        text = (
+            f"{few:.2g} events are expected under the signal: toys in place of the "
+            "asymptotic formulae"
+        )
+        return _toys(replace(task, warnings=(*task.warnings, text)), "cls")
+    return _from_asymptotic(
+        task, asymptotic_cls(likelihood, cl=task.cl, progress=task.say)
     )
-    expected = dict(zip(BANDS, edges[1:], strict=True))
-    reference = (definition or {}).get("reference")
-    coupling = expected_coupling = None
-    if definition is not None and reference is not None:
-        coupling = Values(
-            best_fit=reference * math.sqrt(max(best_fit, 0.0)),
-            upper_limit=reference * math.sqrt(edges[0]),
-            intervals=((0.0, reference * math.sqrt(edges[0])),),
+
+
+def _not_negative(task: _Task) -> Likelihood:
+    likelihood = task.likelihood()
+    low, high = likelihood.poi_bounds
+    if high <= 0:
+        raise InferenceError(
+            "no positive value in the bounds", file=task.name, field=likelihood.poi_name
         )
-        expected_coupling = {
-            band: reference * math.sqrt(mu) for band, mu in expected.items()
-        }
-    return Limit(
-        cl=cl,
-        poi=observed,
-        expected_poi=expected,
-        p0=p0,
-        coupling=coupling,
-        expected_coupling=expected_coupling,
-        definition=dict(definition) if definition is not None else None,
-        scan=curve.scan(),
-        warnings=tuple(warnings),
-        provenance=dict(provenance or {}),
+    if low < 0:
+        likelihood = task.likelihood({likelihood.poi_name: (0.0, high)})
+    return likelihood
+
+
+def _toys(task: _Task, method: str = "toys") -> Limit:
+    from nuem.analysis.inference.toy_limits import toy_cls
+
+    likelihood = _not_negative(task)
+    task.say("CLs: where to throw toys")
+    guide = asymptotic_cls(likelihood, cl=task.cl, points=0)
+    curve = CLsCurve(likelihood)
+    found = toy_cls(
+        likelihood, curve, guide, cl=task.cl, count=task.toys, seed=task.seed,
+        progress=task.say, **task.keep,
+    )  # fmt: skip
+    poi = Values(curve.best_fit, found.observed, ((0.0, found.observed),))
+    return task.result(
+        poi, _bands(found.expected), found.p0, scan=found.scan, method=method,
+        calibration="toys (unconditional)",
+        toys={"n": found.count, "failed": found.failed, "seed": found.seed},
+        warnings=_failures(found.failed),
+    )  # fmt: skip
+
+
+def _failures(failed: int) -> tuple[str, ...]:
+    return (f"the fits of {failed} toys did not converge",) if failed else ()
+
+
+def _null(likelihood: Likelihood) -> Any:
+    low, high = likelihood.poi_bounds
+    return likelihood.fit(fixed={likelihood.poi: min(max(low, 0.0), high)})
+
+
+def _unified(task: _Task) -> Limit:
+    from scipy.special import ndtr
+
+    from nuem.analysis.inference.feldman_cousins import (
+        calibrate,
+        expected_edges,
+        scan_for_belt,
     )
 
-
-class _CLsCurve:
-    """CLs against the tested value; every value is calculated once."""
-
-    def __init__(
-        self, model: Any, data: _Array, name: str, say: Callable[[str], None]
-    ) -> None:
-        self._model, self._data, self._name, self._say = model, data, name, say
-        self._known: dict[float, _Array] = {}
-        self._start = _not_negative(model)
-
-    def __call__(self, mu: float) -> _Array:
-        """Observed CLs and the five expected ones, shape (6,)."""
-        import pyhf
-
-        if mu not in self._known:
-            self._say(f"CLs at {mu:.4g} ({len(self._known) + 1} values tested)")
-            try:
-                observed, expected = pyhf.infer.hypotest(
-                    mu, self._data, self._model, test_stat="qtilde",
-                    return_expected_set=True, **self._start,
-                )  # fmt: skip
-            except pyhf.exceptions.FailedMinimization as error:
-                raise _failed(error, self._name) from None
-            self._known[mu] = np.array([float(observed), *map(float, expected)])
-        return self._known[mu]
-
-    def solve(self, alpha: float) -> list[float]:
-        """Where each of the six curves falls to ``alpha``."""
-        from scipy.optimize import toms748
-
-        high = self._bracket(alpha)
-        roots = []
-        for index in range(6):
-            # pyhf's own `upper_limit` ignores the level when it scans by itself
-            # (pyhf issue 2563), so the root is sought here
-            ordered = sorted(self._known)
-            above = [mu for mu in ordered if self(mu)[index] > alpha]
-            low = above[-1] if above else 0.0
-            top = min(mu for mu in [*ordered, high] if mu > low)
-
-            def excess(mu: float, index: int = index) -> float:
-                return float(self(mu)[index]) - alpha if mu else 1 - alpha
-
-            roots.append(float(toms748(excess, low, top, xtol=1e-6 * top, rtol=1e-6)))
-        return roots
-
-    def fill(self, high: float) -> None:
-        """Test values in even steps, so that the curve can be drawn."""
-        for mu in np.linspace(0.0, high, 13)[1:]:
-            self(float(mu))
-
-    def scan(self) -> dict[str, Any]:
-        """Every tested value in ascending order; CLs is 1 at 0 by definition."""
-        ordered = sorted({0.0, *self._known})
-        table = np.array([self._known.get(mu, np.ones(6)) for mu in ordered])
-        return {
-            "poi": ordered,
-            "observed": table[:, 0].tolist(),
-            "expected": table[:, 1:].tolist(),
-        }
-
-    def _bracket(self, alpha: float) -> float:
-        """A value at which all six curves are below ``alpha``."""
-        bound = float(
-            self._model.config.suggested_bounds()[self._model.config.poi_index][1]
+    likelihood = task.likelihood()
+    task.say("scan")
+    scan = scan_for_belt(likelihood, task.cl)
+    belt = calibrate(
+        likelihood, scan, cl=task.cl, count=task.toys, seed=task.seed, progress=task.say,
+        **task.keep,
+    )  # fmt: skip
+    if task.belt is not None:
+        belt.save(task.belt)
+    intervals = belt.invert(scan)
+    if not intervals:
+        raise InferenceError(
+            "no value is accepted", file=task.name, field=scan.parameter
         )
-        mu = min(1.0, bound)
-        while not (self(mu) < alpha).all():
-            if mu >= bound:
-                raise InferenceError(
-                    "no upper limit in range", file=self._name,
-                    field=self._model.config.poi_name,
-                    found=f"CLs = {self(mu).max():.3g} at {mu:g}",
-                    expected=f"CLs below {alpha:.3g}; wider bounds of the parameter",
-                )  # fmt: skip
-            mu = min(2 * mu, bound)
-        while (self(mu / 4) < alpha).all():
-            mu /= 4
-        return mu
+    task.say("toys without signal")
+    null = _null(likelihood)
+    edges, failed = expected_edges(
+        likelihood,
+        belt,
+        null.values,
+        count=max(200, min(task.toys // 4, 2000)),
+        seed=task.seed,
+    )
+    if not edges.size:
+        raise InferenceError("no toy could be fitted", file=task.name)
+    expected = np.quantile(edges, ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0])))
+    poi = Values(scan.best_fit, intervals[-1][1], intervals)
+    more = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
+    if intervals[-1][1] >= scan.values[-1] or (
+        intervals[0][0] <= scan.values[0] and scan.values[0] > likelihood.poi_bounds[0]
+    ):
+        more.append("an interval ends where the scan ends")
+    return task.result(
+        poi, _bands(expected), _discovery(likelihood, scan, null),
+        scan={
+            "poi": scan.values.tolist(), "rise": scan.rise.tolist(),
+            "critical": belt.at(scan.values).tolist(),
+            "minima": [list(m) for m in scan.minima],
+        },
+        method="feldman-cousins", statistic="profile likelihood ratio", sided="unified",
+        calibration=f"toys ({belt.auxiliary})",
+        toys={"n": belt.toys, "failed": belt.failed + failed, "seed": belt.seed},
+        warnings=(*more, *_failures(belt.failed + failed)),
+    )  # fmt: skip
 
 
-def _not_negative(model: Any) -> dict[str, Any]:
-    """Start and bounds with the parameter of interest at 0 or above.
+def _discovery(likelihood: Likelihood, scan: Any, null: Any) -> float:
+    """Asymptotic p0: one-sided where the parameter cannot be negative."""
+    from scipy.special import ndtr
 
-    The asymptotic formulae of q-tilde hold for that bound; with the lower one of
-    some workspaces a deficit would give too strong a limit.
-    """
-    poi = model.config.poi_index
-    init, bounds = model.config.suggested_init(), model.config.suggested_bounds()
-    bounds[poi] = (max(bounds[poi][0], 0.0), bounds[poi][1])
-    init[poi] = max(init[poi], bounds[poi][0])
-    return {"init_pars": init, "par_bounds": bounds}
+    rise = max(null.deviance - scan.best.deviance, 0.0)
+    one_sided = likelihood.poi_bounds[0] >= 0
+    return float(ndtr(-math.sqrt(rise)) * (1 if one_sided else 2))
 
 
-def _warnings(model: Any, data: _Array) -> tuple[str, ...]:
-    observed = data[: model.config.nmaindata]
-    if not observed.sum():
-        return ("no event was observed: the asymptotic limit is approximate",)
-    few = int((observed < 5).sum())
-    if few:
-        return (
-            (
-                f"{few} of {observed.size} bins hold fewer than 5 events: "
-                "the asymptotic limit is approximate"
-            ),
-        )
-    return ()
+def _profile(task: _Task) -> Limit:
+    from scipy.special import chdtri, ndtr, ndtri
 
+    from nuem.analysis.inference.feldman_cousins import Belt, expected_edges
+    from nuem.analysis.inference.profile import profile
 
-def _failed(error: Exception, name: str) -> InferenceError:
-    line = " ".join(str(error).split())[:200]
-    return InferenceError(f"the fit did not converge ({line})", file=name)
+    likelihood = task.likelihood()
+    critical = float(chdtri(1, 1 - task.cl))
+    task.say("scan")
+    scan = profile(likelihood, points=201, reach=max(9.0, 2 * critical))
+    intervals = scan.intervals(critical)
+    upper = scan.intervals(float(ndtri(task.cl)) ** 2)[-1][1]
+    null = _null(likelihood)
+    flat = Belt(
+        parameter=scan.parameter, cl=task.cl, values=scan.values,
+        critical=np.full(scan.values.size, float(ndtri(task.cl)) ** 2),
+        low=scan.values, high=scan.values, toys=0, failed=0, seed=task.seed,
+    )  # fmt: skip
+    task.say("toys without signal")
+    edges, failed = expected_edges(
+        likelihood, flat, null.values, count=400, seed=task.seed
+    )
+    if not edges.size:
+        raise InferenceError("no toy could be fitted", file=task.name)
+    expected = np.quantile(edges, ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0])))
+    warnings = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
+    if likelihood.poi_bounds[0] < 0:
+        warnings.append("asymptotic interval of a signed coupling: a diagnostic only")
+    return task.result(
+        Values(scan.best_fit, upper, intervals), _bands(expected),
+        _discovery(likelihood, scan, null),
+        scan={
+            "poi": scan.values.tolist(), "rise": scan.rise.tolist(),
+            "critical": [critical] * scan.values.size,
+            "minima": [list(m) for m in scan.minima],
+        },
+        method="profile", statistic="profile likelihood ratio", sided="two",
+        calibration="asymptotic (expected: toys)", warnings=[*warnings, *_failures(failed)],
+        toys={"n": 400, "failed": failed, "seed": task.seed},
+    )  # fmt: skip

@@ -27,7 +27,7 @@ HEAVY = (
 )  # fmt: skip
 COMMANDS = (
     "run", "list", "info", "cross-section", "simulate", "histogram", "template",
-    "workspace", "limit",
+    "workspace", "limit", "fit", "scan", "gof", "impacts", "merge",
 )  # fmt: skip
 
 
@@ -465,9 +465,9 @@ def test_a_fit_that_fails_is_one_line(tmp_path: Path) -> None:
         [sys.executable, "-W", "ignore", "-c", code, "limit", str(tmp_path / "w.json")],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     *progress, last = done.stderr.splitlines()
-    assert last.startswith(f"nuem: error: {tmp_path / 'w.json'}: the fit did not")
+    assert last.startswith(f"nuem: error: {tmp_path / 'w.json'}: channels.c: negative")
     assert all(line.startswith("nuem: ") for line in progress)
 
 

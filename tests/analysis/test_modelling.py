@@ -417,12 +417,6 @@ def test_no_source(load: Load) -> None:
         built(dark)
 
 
-def test_interference_is_refused(load: Load) -> None:
-    experiment = load("signals.0.process=electron-millicharge")
-    with pytest.raises(InputError, match="interferes"):
-        built(experiment)
-
-
 def test_a_line_without_events_keeps_a_scale(small: Experiment, load: Load) -> None:
     """A component that fits to nothing starts at its uncertainty, not at zero."""
     flat = load(f"backgrounds=[{FLAT}]")

@@ -64,7 +64,9 @@ def test_figures_are_figures(result: RunResult) -> None:
 def test_the_document_is_the_contract(document: dict[str, Any]) -> None:
     assert CONTRACT | {"paths"} <= set(document)
     more = set(document) - CONTRACT
-    assert more <= {"paths", "scan", "published", "channels", "band"}
+    assert more <= {
+        "paths", "scan", "published", "channels", "band", "power_constrained",
+    }  # fmt: skip
     assert document["cl"] == 0.9
     assert document["method"] == "cls"
     assert document["sided"] == "one"

@@ -1,0 +1,224 @@
+"""``nuem fit``, ``scan``, ``gof`` and ``impacts``: what stands behind a limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nuem.analysis.cli.common import (
+    debug_option,
+    deliver,
+    json_option,
+    parse_shard,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from nuem.analysis.inference.likelihood import Likelihood
+
+__all__ = ["fit", "gof", "impacts", "scan"]
+
+
+def _options(command: Any) -> Any:
+    for option in (
+        debug_option,
+        json_option,
+        click.option(
+            "-o", "--output", help="Write the JSON document here; - is stdout."
+        ),
+        click.option("--measurement", help="Name of the measurement, if several."),
+        click.argument("workspace_file", metavar="WORKSPACE"),
+    ):
+        command = option(command)
+    return command
+
+
+_figure = click.option("--figure", metavar="STEM", help="Draw STEM.pdf and STEM.png.")
+
+
+def _load(workspace_file: str, measurement: str | None) -> tuple[Any, Any]:
+    from nuem.analysis.exchange.workspace import definition_of, read_workspace
+
+    loaded = read_workspace(workspace_file)
+    return loaded, (definition_of(loaded, measurement) or {}).get("links")
+
+
+def _likelihood(workspace_file: str, measurement: str | None) -> Likelihood:
+    from nuem.analysis.inference.likelihood import Likelihood
+
+    loaded, links = _load(workspace_file, measurement)
+    return Likelihood(
+        loaded.spec, measurement=measurement, links=links, name=loaded.name
+    )
+
+
+def _save(figure: Any, stem: str) -> None:
+    from nuem.plots.style import save
+
+    for path in save(figure, stem):
+        click.echo(f"wrote {path}", err=True)
+
+
+def _answer(document: Any, lines: list[str], output: str | None, as_json: bool) -> None:
+    if output is not None:
+        deliver(document, output)
+    if as_json and output != "-":
+        deliver(document, "-")
+    elif output != "-":
+        click.echo("\n".join(lines))
+
+
+@click.command()
+@_options
+@_figure
+def fit(
+    workspace_file: str, measurement: str | None, figure: str | None, output: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Fit WORKSPACE: parameters, uncertainties, pulls, correlations."""
+    from nuem.analysis.inference.fit import best_fit
+
+    loaded, links = _load(workspace_file, measurement)
+    found = best_fit(
+        loaded.spec, measurement=measurement, links=links, name=loaded.name
+    )
+    lines = [f"-2 ln L = {found.twice_nll:.6f}"]
+    for name, value in found.values.items():
+        pull = found.pulls.get(name)
+        text = (
+            ""
+            if pull is None
+            else f"   pull {pull:+.2f} +- {found.constraints[name]:.2f}"
+        )
+        bound = "   at its bound" if name in found.at_bound else ""
+        lines.append(
+            f"  {name:24s} {value: .5g} +- {found.errors[name]:.3g}{text}{bound}"
+        )
+    _answer(found.to_dict(), lines, output, as_json)
+    if figure is not None:
+        from nuem.plots.pulls import pulls
+
+        names = list(found.pulls)[:60]
+        _save(
+            pulls(
+                names=names, values=[found.pulls[n] for n in names],
+                errors=[found.constraints[n] for n in names],
+            ),
+            figure,
+        )  # fmt: skip
+
+
+@click.command()
+@click.option("--parameter", help="Which one [default: the parameter of interest].")
+@click.option("--points", default=101, show_default=True, help="Number of values.")
+@click.option("--cl", default=0.9, show_default=True, help="Level of the islands.")
+@_options
+@_figure
+def scan(
+    workspace_file: str, measurement: str | None, figure: str | None, output: str | None,
+    as_json: bool, parameter: str | None, points: int, cl: float,
+) -> None:  # fmt: skip
+    """Scan -2 ln L of WORKSPACE against a parameter, the others at their best."""
+    from scipy.special import chdtri
+
+    from nuem.analysis.inference.profile import profile
+
+    likelihood = _likelihood(workspace_file, measurement)
+    found = profile(likelihood, parameter=parameter, points=points)
+    critical = float(chdtri(1, 1 - cl))
+    islands = found.intervals(critical)
+    document = {
+        "parameter": found.parameter,
+        "values": found.values.tolist(),
+        "rise": found.rise.tolist(),
+        "best_fit": found.best_fit,
+        "twice_nll": found.best.twice_nll,
+        "minima": [list(m) for m in found.minima],
+        "cl": cl,
+        "calibration": "asymptotic",
+        "intervals": [list(i) for i in islands],
+    }
+    lines = [f"{found.parameter}: best fit {found.best_fit:.5g}"]
+    lines += [
+        f"  minimum at {at:.5g}, {rise:.3g} above" for at, rise in found.minima[1:]
+    ]
+    lines += [
+        f"  {cl:.0%} interval (asymptotic) {a:.5g} to {b:.5g}" for a, b in islands
+    ]
+    _answer(document, lines, output, as_json)
+    if figure is not None:
+        from nuem.plots.belts import likelihood_scan
+
+        _save(
+            likelihood_scan(
+                values=found.values, rise=found.rise, critical=critical,
+                intervals=islands, cl=cl, parameter=found.parameter,
+            ),
+            figure,
+        )  # fmt: skip
+
+
+@click.command()
+@click.option("--toys", default=1000, show_default=True, type=click.IntRange(0))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--keep", metavar="DIR", help="Keep toys here, and go on from there.")
+@click.option("--shard", metavar="I/N", help="Throw the I-th of N parts of the toys.")
+@_options
+def gof(
+    workspace_file: str, measurement: str | None, output: str | None,
+    as_json: bool, toys: int, seed: int, keep: str | None, shard: str | None,
+) -> None:  # fmt: skip
+    """Goodness of fit of WORKSPACE: saturated, asymptotic and by toys."""
+    from nuem.analysis.inference.diagnostics import goodness_of_fit
+
+    part = parse_shard(shard, keep)
+    with progress() as say:
+        found = goodness_of_fit(
+            _likelihood(workspace_file, measurement), toys=toys, seed=seed,
+            progress=say, keep=keep, shard=part,
+        )  # fmt: skip
+    if part is not None:
+        click.echo(f"toys of shard {shard} are in {keep}: run all without --shard")
+        return
+    lines = [
+        f"deviance {found.deviance:.4g} for {found.ndf} degrees of freedom",
+        f"  p (asymptotic)  {found.p_asymptotic:.3g}",
+    ]
+    if found.p_toys is not None:
+        lines.append(
+            f"  p (toys)        {found.p_toys:.3g}   ({toys}, {found.failed} failed)"
+        )
+    _answer(found.to_dict(), lines, output, as_json)
+
+
+@click.command()
+@click.option("--top", default=20, show_default=True, help="Number of those shown.")
+@_options
+@_figure
+def impacts(
+    workspace_file: str, measurement: str | None, figure: str | None, output: str | None,
+    as_json: bool, top: int,
+) -> None:  # fmt: skip
+    """Rank the parameters of WORKSPACE by their impact on the result."""
+    from nuem.analysis.inference.diagnostics import impacts as find
+
+    found = find(_likelihood(workspace_file, measurement))
+    lines = [
+        f"  {i.name:24s} {i.up:+.4g} {i.down:+.4g}"
+        + ("" if i.pull is None else f"   pull {i.pull:+.2f} +- {i.constraint:.2f}")
+        for i in found[:top]
+    ]
+    _answer({"impacts": [i.to_dict() for i in found]}, lines, output, as_json)
+    if figure is not None:
+        from nuem.plots.pulls import impacts as draw
+
+        shown = found[:top]
+        _save(
+            draw(
+                names=[i.name for i in shown], up=[i.up for i in shown],
+                down=[i.down for i in shown], pulls=[i.pull for i in shown],
+                errors=[i.constraint for i in shown],
+            ),
+            figure,
+        )  # fmt: skip

@@ -1,0 +1,238 @@
+"""CLs with the asymptotic q-tilde statistic, observed and expected.
+
+Formulae: G. Cowan, K. Cranmer, E. Gross, O. Vitells, Eur. Phys. J. C 71 (2011) 1554;
+CLs: A. L. Read, J. Phys. G 28 (2002) 2693. The expected values follow from the Asimov
+data without signal alone, so that their limits need no scan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nuem.analysis.inference.likelihood import Likelihood, Minimum
+from nuem.inputs.errors import InferenceError
+
+__all__ = ["Asymptotic", "CLsCurve", "asymptotic_cls"]
+
+_Array = NDArray[np.float64]
+_SIGMAS = (2.0, 1.0, 0.0, -1.0, -2.0)
+
+
+@dataclass(frozen=True)
+class Asymptotic:
+    """CLs limits.
+
+    Attributes
+    ----------
+    best_fit, p0 : float
+    observed : float
+        Upper limit.
+    expected : tuple of float
+        Expected ones at -2, -1, 0, 1, 2 standard deviations.
+    scan : dict
+        ``poi``, ``observed`` and ``expected`` CLs.
+    sparse, bins : int
+        Bins with fewer than five events, and all.
+    """
+
+    best_fit: float
+    p0: float
+    observed: float
+    expected: tuple[float, ...]
+    scan: dict[str, Any]
+    sparse: int
+    bins: int
+
+
+class CLsCurve:
+    """q-tilde and CLs of a likelihood against the parameter of interest.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+
+    Raises
+    ------
+    InferenceError
+        If a fit does not converge.
+    """
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        self.likelihood = likelihood
+        low, high = likelihood.poi_bounds
+        self.high = high
+        free = _converged(likelihood.fit(), likelihood)
+        if free.values[likelihood.poi] < 0 or low > 0:
+            free = self._held(max(low, 0.0), free.values)
+        self.best = free
+        self.best_fit = float(free.values[likelihood.poi])
+        self.background = self._held(max(low, 0.0), free.values)
+        self._n = likelihood.expected(self.background.values)
+        self._aux = likelihood.expected_aux(self.background.values)
+        self._start = self.background.values.copy()
+        self._asimov = self.background.values.copy()
+        self._null = _converged(
+            likelihood.fit(observed=self._n, aux=self._aux, start=self._asimov,
+                           fixed={likelihood.poi: max(low, 0.0)}),
+            likelihood,
+        ).deviance  # fmt: skip
+
+    @property
+    def q0(self) -> float:
+        """Discovery statistic: 0 where the best fit is."""
+        return max(self.background.deviance - self.best.deviance, 0.0)
+
+    def _held(self, mu: float, start: _Array) -> Minimum:
+        return _converged(
+            self.likelihood.fit(fixed={self.likelihood.poi: mu}, start=start),
+            self.likelihood,
+        )
+
+    def q(self, mu: float) -> float:
+        """Observed q-tilde."""
+        if mu <= self.best_fit:
+            return 0.0
+        found = self._held(mu, self._start)
+        self._start = found.values
+        return max(found.deviance - self.best.deviance, 0.0)
+
+    def root_asimov(self, mu: float) -> float:
+        """Square root of q-tilde of the Asimov data without signal."""
+        found = _converged(
+            self.likelihood.fit(
+                fixed={self.likelihood.poi: mu}, start=self._asimov, observed=self._n,
+                aux=self._aux,
+            ),
+            self.likelihood,
+        )  # fmt: skip
+        self._asimov = found.values
+        return math.sqrt(max(found.deviance - self._null, 0.0))
+
+    def observed(self, mu: float) -> float:
+        """Observed CLs."""
+        from scipy.special import ndtr
+
+        root = self.root_asimov(mu)
+        q = self.q(mu)
+        if root == 0.0:
+            return 1.0
+        if math.sqrt(q) <= root:
+            shifted = math.sqrt(q) - root
+        else:
+            shifted = (q - root * root) / (2 * root)
+        return float(ndtr(-(shifted + root)) / ndtr(-shifted))
+
+    def expected(self, mu: float) -> _Array:
+        """Expected CLs at -2, -1, 0, 1 and 2 standard deviations, shape (5,)."""
+        from scipy.special import ndtr
+
+        root = self.root_asimov(mu)
+        n = np.array(_SIGMAS)
+        return np.asarray(ndtr(-(n + root)) / ndtr(-n))
+
+
+def asymptotic_cls(
+    likelihood: Likelihood,
+    *,
+    cl: float,
+    points: int = 41,
+    progress: Callable[[str], None] | None = None,
+) -> Asymptotic:
+    """CLs upper limits, observed and expected.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    cl : float
+        Confidence level.
+    points : int
+        Number of values in the scan that is kept for figures; 0 for none.
+    progress : callable, optional
+        Told in a few words what is being calculated.
+
+    Returns
+    -------
+    Asymptotic
+
+    Raises
+    ------
+    InferenceError
+        If a fit does not converge or there is no limit within the bounds.
+    """
+    from scipy.special import ndtr, ndtri
+
+    (progress or (lambda _: None))("CLs")
+    curve = CLsCurve(likelihood)
+    alpha = 1 - cl
+    # (1 - Phi(n + r)) = alpha (1 - Phi(n)) gives the root of q wanted for each band
+    wanted = [float(-ndtri(alpha * ndtr(-n)) - n) for n in _SIGMAS]
+    expected = []
+    guess = 1.0
+    for root in wanted:
+        found = _solve(
+            lambda mu, r=root: curve.root_asimov(mu) - r, guess, curve.high,  # type: ignore[misc]
+            likelihood, f"{cl:g}",
+        )  # fmt: skip
+        expected.append(found)
+        guess = found
+    observed = _solve(
+        lambda mu: float(ndtri(1 - curve.observed(mu)) - ndtri(cl)) if mu else -9.0,
+        max(expected[2], curve.best_fit * 1.05), curve.high, likelihood, f"{cl:g}",
+    )  # fmt: skip
+    scan: dict[str, Any] = {"poi": [], "observed": [], "expected": []}
+    if points:
+        top = min(1.35 * max(observed, *expected), curve.high)
+        grid = np.linspace(0.0, top, points)[1:]
+        scan = {
+            "poi": [0.0, *grid.tolist()],
+            "observed": [1.0, *(curve.observed(mu) for mu in grid)],
+            "expected": [[1.0] * 5, *(curve.expected(mu).tolist() for mu in grid)],
+        }
+    counts = likelihood.observed
+    return Asymptotic(
+        best_fit=curve.best_fit, p0=float(ndtr(-math.sqrt(curve.q0))),
+        observed=observed, expected=tuple(expected), scan=scan,
+        sparse=int((counts < 5).sum()), bins=counts.size,
+    )  # fmt: skip
+
+
+def _solve(
+    function: Callable[[float], float],
+    guess: float,
+    high: float,
+    likelihood: Likelihood,
+    level: str,
+) -> float:
+    """Where a rising function that is below 0 at 0 crosses 0."""
+    from scipy.optimize import brentq
+
+    low, top = 0.0, min(max(guess, 1e-300), high)
+    value = function(top)
+    while not value >= 0:
+        if top >= high:
+            raise InferenceError(
+                "no upper limit in range", file=likelihood.name,
+                field=likelihood.poi_name, found=f"{top:g} not excluded",
+                expected=f"wider bounds of the parameter for a level of {level}",
+            )  # fmt: skip
+        low, top = top, min(1.6 * top, high)
+        value = function(top)
+    while low == 0.0 and top > 1e-250:
+        below = top / 1.6
+        if function(below) < 0:
+            low = below
+        else:
+            top = below
+    return float(brentq(function, low, top, xtol=1e-10 * top, rtol=1e-10))
+
+
+def _converged(found: Minimum, likelihood: Likelihood) -> Minimum:
+    if not found.converged or not np.isfinite(found.deviance):
+        raise InferenceError("the fit did not converge", file=likelihood.name)
+    return found

@@ -1,0 +1,384 @@
+"""The likelihood compiled: expectation, value, gradient and Hessian.
+
+The value is half the deviance: the negative log likelihood less that of a model that
+meets every count and every auxiliary datum, so that small differences keep their
+digits. The gradient and the Hessian are those of the profile in the outer parameters;
+the inner ones are eliminated by Schur complements.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nuem.analysis.inference.compiled import Arrays
+from nuem.analysis.inference.compiling import inlined, kernel
+from nuem.analysis.inference.groups import cholesky, group, holds, product
+from nuem.analysis.inference.inner import bin_slope, constraint
+from nuem.analysis.inference.stars import rank_one, stars
+
+__all__ = ["Scratch", "evaluate", "expectation", "saturated", "scratch"]
+
+_Array = NDArray[np.float64]
+
+
+class Scratch(NamedTuple):
+    """Room to work in, one for each thread."""
+
+    combo: _Array  # (c,) counts of each combo
+    slopes: _Array  # (c, g) and their derivatives
+    grad: _Array
+    hess: _Array
+    factor: _Array  # (f, 4) each factor: value, slope, curvature, slope of the product
+    shape: _Array  # (s,) parameters of the shapes
+    means: _Array  # (b,)
+    weight: _Array  # (c,) derivative of the value by each combo
+    row: _Array  # (g,)
+    row_b: _Array
+    row_c: _Array
+    matrix: _Array
+    vector: _Array
+    trial_grad: _Array
+    trial_hess: _Array
+    trial_step: _Array
+    theta: _Array
+    parts: _Array  # (t, 4) counts of the bins of stars: alone, with centre, leaf, both
+    touched: NDArray[np.int64]
+
+
+def scratch(arrays: Arrays) -> Scratch:
+    """Room for a model of this size."""
+    g, c = arrays.outer.size, arrays.inner_start.size - 1
+    most = int(np.diff(arrays.factor_start).max(initial=0))
+
+    def zeros(*shape: int) -> _Array:
+        return np.zeros(shape)
+
+    return Scratch(
+        combo=zeros(c), slopes=zeros(c, g), grad=zeros(g), hess=zeros(g, g),
+        factor=zeros(arrays.factor_outer.size, 4), shape=zeros(arrays.shape_outer.size),
+        means=zeros(arrays.combo_start.size - 1), weight=zeros(c), row=zeros(g),
+        row_b=zeros(g), row_c=zeros(max(g, most)), matrix=zeros(g, g), vector=zeros(g),
+        trial_grad=zeros(g), trial_hess=zeros(g, g), trial_step=zeros(g), theta=zeros(arrays.low.size),
+        parts=zeros(arrays.star_bin.size, 4), touched=np.zeros(g, dtype=np.int64),
+    )  # fmt: skip
+
+
+@kernel
+def _factors(A, th, factor):
+    """Value, slope and curvature of every factor on a sample."""
+    outer, factor_outer, factor_power = A.outer, A.factor_outer, A.factor_power
+    factor_type, d = A.factor_type, A.factor_data
+    for f in range(factor_outer.size):
+        x = th[outer[factor_outer[f]]]
+        if factor_type[f] == 0:
+            k = factor_power[f]
+            p, s, h = x, 1.0, 0.0
+            if k > 1:
+                p = x**k
+                s = k * x ** (k - 1)
+                h = k * (k - 1) * x ** (k - 2)
+        elif x >= 1.0:
+            p = math.exp(d[f, 0] * x)
+            s = d[f, 0] * p
+            h = d[f, 0] * s
+        elif x <= -1.0:
+            p = math.exp(-d[f, 1] * x)
+            s = -d[f, 1] * p
+            h = -d[f, 1] * s
+        else:
+            p, s, h = d[f, 7], 0.0, 0.0
+            for q in range(6, 1, -1):
+                h = h * x + 2.0 * s
+                s = s * x + p
+                p = p * x + d[f, q]
+            h = h * x + 2.0 * s
+            s = s * x + p
+            p = p * x + 1.0
+        factor[f, 0], factor[f, 1], factor[f, 2] = p, s, h
+
+
+@inlined
+def _change(up, down, x):
+    """Change of a bin by a shape (code 4p), with slope and curvature."""
+    if x > 1.0:
+        return x * up, up, 0.0
+    if x < -1.0:
+        return x * down, down, 0.0
+    mean = 0.5 * (up + down)
+    odd = 0.0625 * (up - down)
+    y = x * x
+    return (
+        x * (mean + x * odd * (15.0 + y * (3.0 * y - 10.0))),
+        mean + odd * x * (30.0 + y * (18.0 * y - 40.0)),
+        odd * (30.0 + y * (90.0 * y - 120.0)),
+    )
+
+
+@kernel
+def _combos(A, th, S, order):
+    """Counts of every combo, and their derivatives if `order` is above 0."""
+    # an attribute of a tuple counts references each time: once, outside the loops
+    outer, base, combo_of = A.outer, A.base, A.combo_of
+    term_start, factor_start, shape_start = A.term_start, A.factor_start, A.shape_start
+    factor_outer, shape_outer, shape_offset = (
+        A.factor_outer, A.shape_outer, A.shape_offset,
+    )  # fmt: skip
+    shape_up, shape_down = A.shape_up, A.shape_down
+    combo, slopes, factor, shape = S.combo, S.slopes, S.factor, S.shape
+    combo[:] = 0.0
+    if order > 0:
+        slopes[:] = 0.0
+    _factors(A, th, factor)
+    for b in range(term_start.size - 1):
+        first, last = term_start[b], term_start[b + 1]
+        f0, f1 = factor_start[b], factor_start[b + 1]
+        s0, s1 = shape_start[b], shape_start[b + 1]
+        scale = 1.0
+        for f in range(f0, f1):
+            scale *= factor[f, 0]
+        for f in range(f0, f1):
+            others = factor[f, 1]
+            for e in range(f0, f1):
+                if e != f:
+                    others *= factor[e, 0]
+            factor[f, 3] = others
+        for s in range(s0, s1):
+            shape[s] = th[outer[shape_outer[s]]]
+        for t in range(first, last):
+            c = combo_of[t]
+            content = base[t]
+            for s in range(s0, s1):
+                q = shape_offset[s] + t - first
+                value, slope, _ = _change(shape_up[q], shape_down[q], shape[s])
+                content += value
+                if order > 0:
+                    slopes[c, shape_outer[s]] += slope * scale
+            combo[c] += content * scale
+            if order > 0:
+                for f in range(f0, f1):
+                    slopes[c, factor_outer[f]] += content * factor[f, 3]
+
+
+@kernel
+def _curvature(A, th, S):
+    """Add the second derivatives of the combos, weighted, to the Hessian."""
+    outer, base, combo_of = A.outer, A.base, A.combo_of
+    term_start, factor_start, shape_start = A.term_start, A.factor_start, A.shape_start
+    factor_outer, shape_outer, shape_offset = (
+        A.factor_outer, A.shape_outer, A.shape_offset,
+    )  # fmt: skip
+    shape_up, shape_down = A.shape_up, A.shape_down
+    hess, factor, weights = S.hess, S.factor, S.weight
+    for b in range(term_start.size - 1):
+        first, last = term_start[b], term_start[b + 1]
+        f0, f1 = factor_start[b], factor_start[b + 1]
+        s0, s1 = shape_start[b], shape_start[b + 1]
+        if f0 == f1 and s0 == s1:
+            continue
+        if f1 - f0 == 1 and s0 == s1 and factor[f0, 2] == 0.0:
+            continue
+        scale = 1.0
+        for f in range(f0, f1):
+            scale *= factor[f, 0]
+        total = 0.0
+        for t in range(first, last):
+            total += weights[combo_of[t]] * base[t]
+        for s in range(s0, s1):
+            k = shape_outer[s]
+            x = th[outer[k]]
+            slopes = 0.0
+            curves = 0.0
+            for t in range(first, last):
+                q = shape_offset[s] + t - first
+                value, slope, curve = _change(shape_up[q], shape_down[q], x)
+                weight = weights[combo_of[t]]
+                total += weight * value
+                slopes += weight * slope
+                curves += weight * curve
+            hess[k, k] += curves * scale
+            for f in range(f0, f1):
+                part = factor[f, 1]
+                for e in range(f0, f1):
+                    if e != f:
+                        part *= factor[e, 0]
+                j = factor_outer[f]
+                hess[k, j] += slopes * part
+                hess[j, k] += slopes * part
+        for f in range(f0, f1):
+            j = factor_outer[f]
+            for e in range(f0, f1):
+                part = factor[f, 2] if e == f else factor[f, 1] * factor[e, 1]
+                for d in range(f0, f1):
+                    if d not in (f, e):
+                        part *= factor[d, 0]
+                hess[j, factor_outer[e]] += total * part
+
+
+@kernel
+def expectation(A, th, S):
+    """Expected counts by bin, in ``S.means``."""
+    _combos(A, th, S, 0)
+    for i in range(S.means.size):
+        mean = 0.0
+        for c in range(A.combo_start[i], A.combo_start[i + 1]):
+            mean += S.combo[c] * product(A, c, th, -1, -1)
+        S.means[i] = mean
+
+
+@inlined
+def _bin(A, i, th, n, S):
+    """Value of a bin; adds to gradient, Hessian and the weights of its combos."""
+    mean = 0.0
+    for c in range(A.combo_start[i], A.combo_start[i + 1]):
+        S.weight[c] = product(A, c, th, -1, -1)
+        mean += S.combo[c] * S.weight[c]
+    S.means[i] = mean
+    value, u, w = bin_slope(n[i], mean)
+    if value == math.inf:
+        return value, u, w
+    S.row[:] = 0.0
+    for c in range(A.combo_start[i], A.combo_start[i + 1]):
+        for a in range(S.row.size):
+            S.row[a] += S.weight[c] * S.slopes[c, a]
+        S.weight[c] *= u
+    for a in range(S.row.size):
+        S.grad[a] += u * S.row[a]
+    rank_one(S.hess, S.row, w, S.touched)
+    return value, u, w
+
+
+@inlined
+def _mixed(A, i, j, th, u, w, rise, S, out):
+    """Add the mixed derivatives of a bin by an inner parameter and the outer ones."""
+    for a in range(out.size):
+        out[a] += w * rise * S.row[a]
+    for c in range(A.combo_start[i], A.combo_start[i + 1]):
+        if holds(A, c, j):
+            part = u * product(A, c, th, j, -1)
+            for a in range(out.size):
+                out[a] += part * S.slopes[c, a]
+
+
+@inlined
+def _rise(A, i, j, th, S):
+    """Slope of the mean of a bin in an inner parameter."""
+    total = 0.0
+    for c in range(A.combo_start[i], A.combo_start[i + 1]):
+        if holds(A, c, j):
+            total += S.combo[c] * product(A, c, th, j, -1)
+    return total
+
+
+@inlined
+def _free(A, j, th):
+    return A.low[j] < th[j] < A.high[j]
+
+
+@kernel
+def _add_group(A, k, th, n, aux, S):
+    """Value and derivatives of a group, its free parameters eliminated."""
+    first, last = A.group_start[k], A.group_start[k + 1]
+    m = last - first
+    g = S.row.size
+    own = np.zeros((m, m))
+    mixed = np.zeros((m, g))
+    rises = np.zeros(m)
+    value = 0.0
+    for a in range(m):
+        j = A.group_inner[first + a]
+        v, _, h = constraint(A.kind[j], th[j], aux[j], A.width[j])
+        value += v
+        own[a, a] += h
+    for s in range(A.group_bin_start[k], A.group_bin_start[k + 1]):
+        i = A.group_bin[s]
+        v, u, w = _bin(A, i, th, n, S)
+        if v == math.inf:
+            return v
+        value += v
+        for a in range(m):
+            j = A.group_inner[first + a]
+            rises[a] = _rise(A, i, j, th, S)
+            if rises[a] != 0.0:
+                _mixed(A, i, j, th, u, w, rises[a], S, mixed[a])
+        for a in range(m):
+            for b in range(m):
+                own[a, b] += w * rises[a] * rises[b]
+                if a == b:
+                    continue
+                j, l = A.group_inner[first + a], A.group_inner[first + b]
+                for c in range(A.combo_start[i], A.combo_start[i + 1]):
+                    if holds(A, c, j) and holds(A, c, l):
+                        own[a, b] += u * S.combo[c] * product(A, c, th, j, l)
+    size = 0
+    for a in range(m):
+        if _free(A, A.group_inner[first + a], th) and own[a, a] > 0.0:
+            for b in range(g):
+                mixed[size, b] = mixed[a, b]
+            rises[size] = a
+            size += 1
+    factor = np.zeros((size, size))
+    for a in range(size):
+        for b in range(size):
+            factor[a, b] = own[int(rises[a]), int(rises[b])]
+    if size == 0 or not cholesky(factor, size):
+        return value
+    for b in range(g):
+        for a in range(size):
+            rest = mixed[a, b]
+            for c in range(a):
+                rest -= factor[a, c] * mixed[c, b]
+            mixed[a, b] = rest / factor[a, a]
+    for a in range(size):
+        rank_one(S.hess, mixed[a], -1.0, S.touched)
+    return value
+
+
+@kernel
+def evaluate(A, th, n, aux, S):
+    """Half the deviance at the outer values of `th`; the inner ones are set to their best.
+
+    Fills ``S.grad``, ``S.hess`` (outer parameters) and ``S.means``. Infinite where
+    events meet an expectation that is not above 0.
+    """
+    _combos(A, th, S, 1)
+    S.grad[:] = 0.0
+    S.hess[:] = 0.0
+    value = 0.0
+    value += stars(A, th, n, aux, S)
+    if value == math.inf:
+        return value
+    for k in range(A.group_start.size - 1):
+        group(A, k, th, n, aux, S.combo)
+        value += _add_group(A, k, th, n, aux, S)
+        if value == math.inf:
+            return value
+    _curvature(A, th, S)
+    for a in range(A.outer.size):
+        j = A.outer[a]
+        v, s, h = constraint(A.kind[j], th[j], aux[j], A.width[j])
+        value += v
+        S.grad[a] += s
+        S.hess[a, a] += h
+    return value
+
+
+@kernel
+def saturated(A, n, aux):
+    """Negative log likelihood of the model that meets everything, pyhf's constants in."""
+    value = 0.0
+    for i in range(n.size):
+        value += math.lgamma(n[i] + 1.0)
+        if n[i] > 0.0:
+            value += n[i] - n[i] * math.log(n[i])
+    for j in range(A.kind.size):
+        if A.kind[j] == 1:
+            value += 0.5 * math.log(2.0 * math.pi) + math.log(A.width[j])
+        elif A.kind[j] == 2:
+            value += math.lgamma(aux[j] + 1.0)
+            if aux[j] > 0.0:
+                value += aux[j] - aux[j] * math.log(aux[j])
+    return value

@@ -1,0 +1,302 @@
+"""The likelihood of a workspace, compiled: values, fits, uncertainties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nuem.analysis.inference.compiled import Compiled, compile_workspace
+from nuem.inputs.errors import InferenceError, InputError
+
+__all__ = ["Likelihood", "Minimum"]
+
+_Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A minimum of -2 ln L.
+
+    Attributes
+    ----------
+    values : ndarray, shape (p,)
+    twice_nll : float
+        -2 ln L, with the constants of pyhf.
+    deviance : float
+        -2 ln L less that of a model that meets every datum.
+    converged : bool
+    """
+
+    values: _Array
+    twice_nll: float
+    deviance: float
+    converged: bool
+
+
+class Likelihood:
+    """A measurement of a workspace, ready to be fitted.
+
+    Parameters
+    ----------
+    spec : mapping
+        A pyhf workspace document.
+    measurement : str, optional
+        Name of the measurement; needed where there are several.
+    links : mapping, optional
+        Normfactor -> ``{"parameter": name, "power": k}``.
+    bounds : mapping, optional
+        Parameter -> bounds, in place of those of the workspace.
+    name : str
+        Where it came from, for messages.
+
+    Raises
+    ------
+    InputError
+        If the document contradicts itself, or nothing is expected where events are.
+    InferenceError
+        If the parameter of interest acts on no expected event, or no bin has events.
+
+    Examples
+    --------
+    >>> spec = {
+    ...     "channels": [{"name": "c", "samples": [
+    ...         {"name": "s", "data": [10.0], "modifiers": [
+    ...             {"name": "mu", "type": "normfactor", "data": None}]},
+    ...         {"name": "b", "data": [50.0], "modifiers": []}]}],
+    ...     "observations": [{"name": "c", "data": [55.0]}],
+    ...     "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+    ... }
+    >>> Likelihood(spec).fit().values.round(6)
+    array([0.5])
+    """
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        *,
+        measurement: str | None = None,
+        links: Mapping[str, Mapping[str, Any]] | None = None,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        name: str = "workspace",
+    ) -> None:
+        self.name = name
+        model = compile_workspace(spec, measurement=measurement, links=links, name=name)
+        self.model: Compiled = model
+        self.arrays = model.arrays
+        self.names = model.names
+        self.init = model.init.copy()
+        self.poi = model.poi
+        self.observed = model.observed
+        self.aux = model.aux
+        self._index = {n: i for i, n in enumerate(self.names)}
+        outer = self.arrays.outer
+        self.outer_free = ~model.fixed[outer]
+        for label, (low, high) in (bounds or {}).items():
+            i = self.index(label)
+            self.arrays.low[i], self.arrays.high[i] = low, high
+            self.init[i] = min(max(self.init[i], low), high)
+        from nuem.analysis.inference import kernels
+
+        self._scratch = kernels.scratch(self.arrays)
+        self._check()
+
+    @property
+    def poi_name(self) -> str:
+        """Name of the parameter of interest."""
+        if self.poi < 0:
+            raise InputError(
+                "no parameter of interest", file=self.name, field="measurements"
+            )
+        return self.names[self.poi]
+
+    @property
+    def poi_bounds(self) -> tuple[float, float]:
+        """Bounds of the parameter of interest."""
+        return float(self.arrays.low[self.poi]), float(self.arrays.high[self.poi])
+
+    def index(self, parameter: str) -> int:
+        """Index of a parameter.
+
+        Raises
+        ------
+        InputError
+            If there is none of this name.
+        """
+        if parameter not in self._index:
+            raise InputError(
+                "no such parameter", file=self.name, found=repr(parameter),
+                expected=", ".join(self.names[:20]),
+            )  # fmt: skip
+        return self._index[parameter]
+
+    def expected(self, values: _Array) -> _Array:
+        """Expected counts by bin, channels in alphabetical order."""
+        from nuem.analysis.inference import kernels
+
+        values = np.ascontiguousarray(values, dtype=float)
+        kernels.expectation(self.arrays, values, self._scratch)
+        return self._scratch.means.copy()
+
+    def expected_aux(self, values: _Array) -> _Array:
+        """Expected auxiliary data by parameter; 0 where there are none."""
+        kind = self.arrays.kind
+        values = np.asarray(values, dtype=float)
+        return np.where(
+            kind == 2, values * self.arrays.width, np.where(kind == 1, values, 0.0)
+        )
+
+    def twice_nll(
+        self, values: _Array, observed: _Array | None = None, aux: _Array | None = None
+    ) -> float:
+        """-2 ln L at a point, as pyhf defines it."""
+        n = self.observed if observed is None else np.asarray(observed, dtype=float)
+        x = self.aux if aux is None else np.asarray(aux, dtype=float)
+        values = np.asarray(values, dtype=float)
+        return 2 * self.constant(n, x) + self._deviance(values, n, x)
+
+    def constant(
+        self, observed: _Array | None = None, aux: _Array | None = None
+    ) -> float:
+        """-ln L of the model that meets every datum."""
+        from nuem.analysis.inference import kernels
+
+        n = self.observed if observed is None else observed
+        x = self.aux if aux is None else aux
+        return float(kernels.saturated(self.arrays, n, x))
+
+    def _deviance(self, values: _Array, n: _Array, x: _Array) -> float:
+        from scipy.special import xlogy
+
+        mean = self.expected(values)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            bins = (
+                mean
+                - n
+                - np.where(n > 0, xlogy(n, mean / np.where(n > 0, n, 1.0)), 0.0)
+            )
+            kind, width = self.arrays.kind, self.arrays.width
+            pulls = np.where(kind == 1, ((values - x) / width) ** 2 / 2, 0.0)
+            rate = values * width
+            counts = rate - x - xlogy(x, rate / np.where(x > 0, x, 1.0))
+        total = bins.sum() + pulls.sum() + np.where(kind == 2, counts, 0.0).sum()
+        return 2 * float(total) if np.isfinite(total) else np.inf
+
+    def fit(
+        self,
+        *,
+        fixed: Mapping[int, float] | None = None,
+        observed: _Array | None = None,
+        aux: _Array | None = None,
+        start: _Array | None = None,
+        most: int = 200,
+    ) -> Minimum:
+        """Minimise -2 ln L.
+
+        Parameters
+        ----------
+        fixed : mapping of int to float, optional
+            Parameters held at a value, by index.
+        observed, aux : ndarray, optional
+            Data in place of those of the workspace.
+        start : ndarray, optional
+            Where to begin; the starting values of the workspace by default.
+        most : int
+            Largest number of Newton steps.
+
+        Returns
+        -------
+        Minimum
+        """
+        from nuem.analysis.inference import newton
+
+        n = self.observed if observed is None else np.ascontiguousarray(observed, float)
+        x = self.aux if aux is None else np.ascontiguousarray(aux, float)
+        free = self.outer_free.copy()
+        arrays = self.arrays
+        values = np.array(self.init if start is None else start, dtype=float)
+        for i, value in (fixed or {}).items():
+            values[i] = value
+            where = np.flatnonzero(arrays.outer == i)
+            if where.size:
+                free[where] = False
+            else:  # an inner parameter is held by its bounds
+                if arrays is self.arrays:
+                    arrays = arrays._replace(
+                        low=arrays.low.copy(), high=arrays.high.copy()
+                    )
+                arrays.low[i] = arrays.high[i] = value
+        value, status, _ = newton.minimise(
+            arrays, values, n, x, free, most, 1e-15, self._scratch
+        )
+        if status and start is not None:
+            return self.fit(fixed=fixed, observed=observed, aux=aux, most=most)
+        return Minimum(
+            values=values, twice_nll=2 * (value + self.constant(n, x)),
+            deviance=2 * value, converged=status == 0,
+        )  # fmt: skip
+
+    def hessian(self, values: _Array, observed: _Array | None = None) -> _Array:
+        """Second derivatives of -ln L in all parameters, shape (p, p)."""
+        from nuem.analysis.inference.dense import dense_hessian
+
+        n = self.observed if observed is None else observed
+        return np.asarray(
+            dense_hessian(
+                self.arrays,
+                np.ascontiguousarray(values, float),
+                n,
+                self.aux,
+                self._scratch,
+            )
+        )
+
+    def gradient(self, values: _Array, observed: _Array | None = None) -> _Array:
+        """First derivatives of -ln L in all parameters, shape (p,)."""
+        from nuem.analysis.inference.dense import dense_gradient
+
+        n = self.observed if observed is None else observed
+        return np.asarray(
+            dense_gradient(
+                self.arrays,
+                np.ascontiguousarray(values, float),
+                n,
+                self.aux,
+                self._scratch,
+            )
+        )
+
+    def _check(self) -> None:
+        """Refuse what would give a number without meaning far from its cause."""
+        expected = self.expected(self.init)
+        for channel, where in self.model.layout.channels.items():
+            field = f"channels.{channel}"
+            if not (expected[where] >= 0).all():
+                raise InputError(
+                    "negative expectation", file=self.name, field=field,
+                    found=f"{expected[where].min():g}",
+                )  # fmt: skip
+            if ((expected[where] == 0) & (self.observed[where] > 0)).any():
+                raise InputError(
+                    "events where none are expected", file=self.name, field=field
+                )
+
+    def check_signal(self) -> None:
+        """Refuse a parameter of interest that moves no expected count.
+
+        Raises
+        ------
+        InferenceError
+            If it moves none.
+        """
+        low, high = self.poi_bounds
+        points = [self.init.copy(), self.init.copy()]
+        points[0][self.poi], points[1][self.poi] = max(low, 0.0), min(high, 1.0)
+        if np.array_equal(self.expected(points[0]), self.expected(points[1])):
+            raise InferenceError(
+                "the parameter of interest acts on no expected event", file=self.name,
+                field=self.poi_name,
+            )  # fmt: skip

@@ -1,0 +1,222 @@
+"""-2 ln L against a parameter: global minimum, islands, profile intervals.
+
+A coupling that enters as g and g^2 has mirror minima. A fit from one point finds one of
+them; here the whole range is scanned, and every valley is followed to its bottom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nuem.analysis.inference.likelihood import Likelihood, Minimum
+from nuem.inputs.errors import InferenceError, InputError
+
+__all__ = ["Profile", "crossings", "global_fit", "profile", "start_grid"]
+
+_Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """-2 ln L over its minimum, against a parameter.
+
+    Attributes
+    ----------
+    parameter : str
+    values, rise : ndarray, shape (n,)
+        Values of the parameter; -2 ln L there less that of the global minimum.
+    best : Minimum
+    best_fit : float
+    minima : tuple of (float, float)
+        Every local minimum: place and rise.
+    """
+
+    parameter: str
+    values: _Array
+    rise: _Array
+    best: Minimum
+    best_fit: float
+    minima: tuple[tuple[float, float], ...]
+
+    def intervals(self, critical: float | _Array) -> tuple[tuple[float, float], ...]:
+        """Islands where the rise is at most a critical value, or a curve of them."""
+        return crossings(self.values, self.rise, critical)
+
+
+def start_grid(likelihood: Likelihood, parameter: int, points: int = 25) -> _Array:
+    """Points of a coarse scan, denser towards 0, shape (points, 1)."""
+    low, high = likelihood.arrays.low[parameter], likelihood.arrays.high[parameter]
+    reach = max(abs(low), abs(high))
+    steps = np.sinh(np.linspace(-5, 5, 4 * points)) / np.sinh(5) * reach
+    inside = steps[(steps >= low) & (steps <= high)]
+    chosen = inside[np.unique(np.linspace(0, inside.size - 1, points).astype(int))]
+    return np.asarray(chosen.reshape(-1, 1))
+
+
+def global_fit(
+    likelihood: Likelihood,
+    parameter: int | None = None,
+    *,
+    observed: _Array | None = None,
+    aux: _Array | None = None,
+) -> list[Minimum]:
+    """Every minimum that a scan of one parameter finds, the deepest first.
+
+    Raises
+    ------
+    InferenceError
+        If no fit converges.
+    """
+    index = likelihood.poi if parameter is None else parameter
+    first = likelihood.fit(observed=observed, aux=aux)
+    found = [first] if first.converged else []
+    start = first.values.copy()
+    grid = start_grid(likelihood, index)[:, 0]
+    heights = []
+    for value in grid:
+        held = likelihood.fit(
+            fixed={index: float(value)}, start=start, observed=observed, aux=aux
+        )
+        heights.append(held.deviance if held.converged else np.inf)
+    padded = np.array([np.inf, *heights, np.inf])
+    for k in np.flatnonzero(
+        (padded[1:-1] <= padded[:-2]) & (padded[1:-1] <= padded[2:])
+    ):
+        point = start.copy()
+        point[index] = grid[k]
+        fit = likelihood.fit(start=point, observed=observed, aux=aux)
+        if fit.converged:
+            found.append(fit)
+    if not found:
+        raise InferenceError("the fit did not converge", file=likelihood.name)
+    found.sort(key=lambda m: m.deviance)
+    span = float(np.ptp(grid)) or 1.0
+    kept: list[Minimum] = []
+    for fit in found:
+        if all(abs(fit.values[index] - k.values[index]) > 1e-6 * span for k in kept):
+            kept.append(fit)
+    return kept
+
+
+def profile(
+    likelihood: Likelihood,
+    *,
+    parameter: str | None = None,
+    values: _Array | None = None,
+    points: int = 101,
+    reach: float = 12.0,
+) -> Profile:
+    """Scan -2 ln L, all other parameters at their best.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    parameter : str, optional
+        Which one; the parameter of interest by default.
+    values : ndarray, optional
+        Where; by default as far as -2 ln L rises by `reach`, within the bounds.
+    points : int
+        Number of values by default.
+    reach : float
+        Rise at which the default range ends.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    InputError
+        If there is no such parameter.
+    InferenceError
+        If the fits do not converge.
+    """
+    index = likelihood.poi if parameter is None else likelihood.index(parameter)
+    if index not in likelihood.arrays.outer:
+        raise InputError("cannot be scanned", field=parameter)
+    minima = global_fit(likelihood, index)
+    best = minima[0]
+    low, high = (
+        float(likelihood.arrays.low[index]),
+        float(likelihood.arrays.high[index]),
+    )
+
+    def rise(at: float, start: _Array) -> tuple[float, _Array]:
+        lowest, where = np.inf, start
+        for begin in (start, *(m.values for m in minima[:3])):
+            held = likelihood.fit(fixed={index: at}, start=begin)
+            if held.converged and held.deviance < lowest:
+                lowest, where = held.deviance, held.values
+        return lowest - best.deviance, where
+
+    if values is None:
+        places = [
+            float(m.values[index]) for m in minima if m.deviance < best.deviance + reach
+        ]
+        left = _range_end(rise, min(places), low, best.values, reach)
+        right = _range_end(rise, max(places), high, best.values, reach)
+        values = np.unique([*np.linspace(left, right, points), *places])
+    values = np.asarray(values, dtype=float)
+    rises = np.empty(values.size)
+    start = best.values
+    for k, value in enumerate(values):
+        rises[k], start = rise(float(value), start)
+    return Profile(
+        parameter=likelihood.names[index], values=values, rise=np.maximum(rises, 0.0),
+        best=best, best_fit=float(best.values[index]),
+        minima=tuple((float(m.values[index]), m.deviance - best.deviance) for m in minima),
+    )  # fmt: skip
+
+
+def _range_end(
+    rise: Callable[[float, _Array], tuple[float, _Array]], at: float, bound: float,
+    start: _Array, reach: float,
+) -> float:  # fmt: skip
+    """Where the rise passes `reach` on the way to a bound."""
+    sign = 1.0 if bound > at else -1.0
+    step = min(0.02 * max(abs(at), 1e-3), abs(bound - at) or 1.0)
+    place = at
+    while (bound - place) * sign > 0:
+        place = place + sign * step
+        if (bound - place) * sign <= 0:
+            return bound
+        height, start = rise(place, start)
+        if height > reach:
+            return place
+        step *= 1.5
+    return bound
+
+
+def crossings(
+    values: _Array, rise: _Array, critical: float | _Array
+) -> tuple[tuple[float, float], ...]:
+    """Intervals in which a curve is at most a critical one, ends interpolated.
+
+    Examples
+    --------
+    >>> crossings(np.array([0.0, 1.0, 2.0]), np.array([2.0, 0.0, 2.0]), 1.0)
+    ((0.5, 1.5),)
+    """
+    gap = rise - np.broadcast_to(critical, rise.shape)
+    inside = gap <= 0
+    result = []
+    k = 0
+    while k < values.size:
+        if not inside[k]:
+            k += 1
+            continue
+        low = values[k]
+        if k > 0:
+            low = np.interp(0.0, [gap[k], gap[k - 1]], [values[k], values[k - 1]])
+        while k + 1 < values.size and inside[k + 1]:
+            k += 1
+        high = values[k]
+        if k + 1 < values.size:
+            high = np.interp(0.0, [gap[k], gap[k + 1]], [values[k], values[k + 1]])
+        result.append((float(low), float(high)))
+        k += 1
+    return tuple(result)

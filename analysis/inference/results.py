@@ -1,0 +1,153 @@
+"""What a limit is: values observed and expected, and all that is needed to read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["BANDS", "Limit", "Values", "in_coupling", "is_signed", "to_coupling"]
+
+#: Quantiles of the expected limit, in standard deviations.
+BANDS = ("-2", "-1", "0", "1", "2")
+
+
+@dataclass(frozen=True)
+class Values:
+    """What was measured, in the parameter of interest or in the coupling."""
+
+    best_fit: float
+    upper_limit: float
+    intervals: tuple[tuple[float, float], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {
+            "best_fit": self.best_fit,
+            "upper_limit": self.upper_limit,
+            "intervals": [list(interval) for interval in self.intervals],
+        }
+
+
+@dataclass(frozen=True)
+class Limit:
+    """An upper limit with its expectation and all that is needed to read it.
+
+    Attributes
+    ----------
+    cl : float
+        Confidence level.
+    poi : Values
+        Observed, in the parameter of interest.
+    expected_poi : dict
+        Upper limit expected without signal, by number of standard deviations.
+    p0 : float
+        p-value of the observation without signal.
+    coupling, expected_coupling : Values, dict or None
+        The same in the unit of the coupling; None where its meaning is unknown.
+    definition : dict or None
+        Definition of the coupling.
+    scan : dict
+        Tested values with what was found there: CLs observed and, shape (n, 5),
+        expected; or the statistic and its critical values.
+    warnings : tuple of str
+    provenance : dict
+    method, statistic, sided, calibration, engine : str
+        How it was found.
+    toys : dict or None
+        Number, failures and seed of the toys.
+    gof : dict or None
+        Goodness of fit.
+    power_constrained : dict or None
+        Upper limit not below what is expected at minus one standard deviation.
+    """
+
+    cl: float
+    poi: Values
+    expected_poi: dict[str, float]
+    p0: float
+    coupling: Values | None
+    expected_coupling: dict[str, float] | None
+    definition: dict[str, Any] | None
+    scan: dict[str, Any]
+    warnings: tuple[str, ...]
+    provenance: dict[str, Any]
+    method: str = "cls"
+    statistic: str = "q-tilde"
+    sided: str = "one"
+    calibration: str = "asymptotic"
+    engine: str = "nuem"
+    toys: dict[str, Any] | None = None
+    gof: dict[str, Any] | None = None
+    power_constrained: dict[str, float] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of ``nuem limit``."""
+        coupling = self.coupling.to_dict() if self.coupling else None
+        return {
+            "cl": self.cl,
+            "method": self.method,
+            "statistic": self.statistic,
+            "sided": self.sided,
+            "calibration": self.calibration,
+            "engine": self.engine,
+            "definition": self.definition,
+            "observed": {
+                "poi": self.poi.to_dict(),
+                "coupling": coupling,
+                "p0": self.p0,
+            },
+            "expected": {
+                "poi": self.expected_poi,
+                "coupling": self.expected_coupling,
+            },
+            "toys": self.toys,
+            "gof": self.gof,
+            "power_constrained": self.power_constrained,
+            "scan": self.scan,
+            "warnings": list(self.warnings),
+            "provenance": self.provenance,
+        }
+
+
+def is_signed(definition: Mapping[str, Any] | None) -> bool:
+    """Whether the parameter of interest is the coupling itself, which may be negative."""
+    return definition is not None and definition.get("power") == 1
+
+
+def to_coupling(value: float, definition: Mapping[str, Any]) -> float:
+    """A value of the parameter of interest in the unit of the coupling.
+
+    Examples
+    --------
+    >>> to_coupling(4.0, {"reference": 1e-12, "power": 2})
+    2e-12
+    """
+    reference = float(definition["reference"])
+    if is_signed(definition):
+        return reference * value
+    return reference * math.sqrt(max(value, 0.0))
+
+
+def in_coupling(
+    poi: Values, expected: Mapping[str, float], definition: Mapping[str, Any] | None
+) -> tuple[Values | None, dict[str, float] | None]:
+    """Observed and expected values in the unit of the coupling.
+
+    Returns
+    -------
+    tuple
+        None and None where the meaning of the parameter is unknown.
+    """
+    if definition is None or definition.get("reference") is None:
+        return None, None
+
+    def g(value: float) -> float:
+        return to_coupling(value, definition)
+
+    intervals = tuple((g(low), g(high)) for low, high in poi.intervals)
+    return (
+        Values(g(poi.best_fit), g(poi.upper_limit), intervals),
+        {band: g(value) for band, value in expected.items()},
+    )

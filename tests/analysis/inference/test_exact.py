@@ -1,0 +1,96 @@
+"""Exact unified intervals, and chi^2 with pulls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from iminuit import Minuit
+
+from nuem.analysis.inference.chisquare import ChiSquare, Pull
+from nuem.analysis.inference.exact import gaussian_interval, poisson_interval
+from nuem.inputs.errors import InferenceError, InputError
+
+
+# Table X of Feldman and Cousins, 90 %; printed to two digits
+@pytest.mark.parametrize(
+    ("x", "low", "high"),
+    [
+        (-3.0, 0.0, 0.26),
+        (-1.0, 0.0, 0.81),
+        (0.0, 0.0, 1.64),
+        (1.0, 0.0, 2.64),
+        (3.0, 1.37, 4.64),
+    ],
+)
+def test_gaussian_table(x: float, low: float, high: float) -> None:
+    assert gaussian_interval(x) == pytest.approx((low, high), abs=0.011)
+
+
+# Table IV of the same, b = 0 and 3
+@pytest.mark.parametrize(
+    ("n", "b", "low", "high"),
+    [
+        (0, 0.0, 0.0, 2.44),
+        (1, 0.0, 0.11, 4.36),
+        (1, 3.0, 0.0, 1.88),
+        (5, 3.0, 0.0, 6.99),
+        (10, 3.0, 2.63, 13.50),
+    ],
+)
+def test_poisson_table(n: int, b: float, low: float, high: float) -> None:
+    assert poisson_interval(n, b) == pytest.approx((low, high), abs=0.011)
+
+
+def test_the_one_known_difference_is_monotonicity_in_the_background() -> None:
+    assert poisson_interval(0, 3.0)[1] == pytest.approx(0.95, abs=0.01)
+    assert poisson_interval(0, 3.0, monotonic=True)[1] == pytest.approx(1.08, abs=0.015)
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(InputError, match="negative"):
+        poisson_interval(-1, 3.0)
+    with pytest.raises(InputError, match="confidence level"):
+        gaussian_interval(0.0, cl=2.0)
+
+
+def test_chi_square_with_pulls_is_that_of_a_minimiser() -> None:
+    rng = np.random.default_rng(1)
+    bins = 12
+    signal = np.array(
+        [rng.uniform(5, 10, bins), rng.uniform(-2, 0, bins), rng.uniform(0, 1, bins)]
+    )
+    variance = np.array([rng.uniform(1, 2, bins), np.zeros(bins), 0.1 * signal[2]])
+    values = signal[0] + rng.normal(size=bins)
+    pulls = [Pull("norm", 0.05 * signal), Pull("flat", np.ones((1, bins)), 2.0)]
+    model = ChiSquare(values, variance, signal, pulls)
+
+    def chi2(g: float, a: float, b: float) -> float:
+        powers = g ** np.arange(3)
+        mean = (1 + 0.05 * a) * (powers @ signal) + b
+        return float(
+            np.sum((values - mean) ** 2 / (powers @ variance)) + a**2 + b**2 / 4
+        )
+
+    minuit = Minuit(chi2, g=0.5, a=0, b=0)
+    minuit.tol = 1e-8
+    minuit.migrad()
+    place, least = model.best_fit(-10, 10)
+    assert least <= minuit.fval + 1e-8
+    fixed = Minuit(chi2, g=place, a=0, b=0)
+    fixed.fixed["g"] = True
+    fixed.tol = 1e-8
+    fixed.migrad()
+    assert least == pytest.approx(fixed.fval, abs=1e-6)
+    assert model.solve([place])[1][0] == pytest.approx(list(fixed.values)[1:], abs=1e-3)
+
+
+def test_chi_square_islands_and_errors() -> None:
+    model = ChiSquare(np.array([4.0]), np.ones((1, 1)), np.array([[0.0], [0.0], [1.0]]))
+    islands = model.intervals(1.0, -5.0, 5.0)
+    np.testing.assert_allclose(
+        islands, [(-np.sqrt(5), -np.sqrt(3)), (np.sqrt(3), np.sqrt(5))], atol=1e-3
+    )
+    with pytest.raises(InferenceError, match="no interval in range"):
+        model.intervals(1e9, -5.0, 5.0)
+    with pytest.raises(InputError, match="wrong shape"):
+        ChiSquare(np.array([4.0]), np.ones(1), np.array([[1.0]]))

@@ -1,0 +1,337 @@
+"""Limits against pyhf at the same points, toys, unified intervals, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyhf
+import pytest
+
+from nuem.analysis.inference.asymptotic import CLsCurve, asymptotic_cls
+from nuem.analysis.inference.diagnostics import goodness_of_fit, impacts
+from nuem.analysis.inference.feldman_cousins import (
+    Belt,
+    calibrate,
+    region,
+    scan_for_belt,
+)
+from nuem.analysis.inference.fit import best_fit
+from nuem.analysis.inference.likelihood import Likelihood
+from nuem.analysis.inference.limits import upper_limit
+from nuem.analysis.inference.profile import global_fit, profile
+from nuem.analysis.inference.toys import (
+    load_toys,
+    merge_toys,
+    save_toys,
+    shard_range,
+    throw,
+)
+from nuem.inputs.errors import InferenceError, InputError
+
+LINKS = {
+    "g_lin": {"parameter": "g", "power": 1},
+    "g_quad": {"parameter": "g", "power": 2},
+}
+SIGNED = {"reference": 1e-12, "power": 1, "unit": "e", "symbol": "q", "links": LINKS}
+
+
+def on_off(counts: float = 100.0, bins: int = 8) -> dict[str, Any]:
+    """Return an ON/OFF model with two nuisance parameters and Asimov data."""
+    base = np.linspace(1.2, 0.8, bins) * counts
+    signal = 0.5 * counts / np.arange(1, bins + 1)
+    free = {"name": "free", "type": "shapefactor", "data": None}
+    modifiers = [
+        {"name": "mu", "type": "normfactor", "data": None},
+        {"name": "flux", "type": "normsys", "data": {"hi": 1.05, "lo": 0.95}},
+        {
+            "name": "gain",
+            "type": "histosys",
+            "data": {
+                "hi_data": (signal * 1.04).tolist(),
+                "lo_data": (signal * 0.96).tolist(),
+            },
+        },
+    ]
+    background = {"name": "b", "data": base.tolist(), "modifiers": [free]}
+    return {
+        "version": "1.0.0",
+        "channels": [
+            {
+                "name": "on",
+                "samples": [
+                    {"name": "s", "data": signal.tolist(), "modifiers": modifiers},
+                    background,
+                ],
+            },
+            {"name": "off", "samples": [background]},
+        ],
+        "observations": [
+            {"name": "on", "data": np.round(base).tolist()},
+            {"name": "off", "data": np.round(base).tolist()},
+        ],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}],
+    }
+
+
+def interfering() -> dict[str, Any]:
+    spec = on_off()
+    signal, background = spec["channels"][0]["samples"]
+    em = {**signal, "name": "em"}
+    em["modifiers"] = [
+        {"name": "g_quad", "type": "normfactor", "data": None},
+        signal["modifiers"][1],
+    ]
+    linear = {**em, "name": "int", "data": [-0.4 * x for x in signal["data"]]}
+    linear["modifiers"] = [
+        {"name": "g_lin", "type": "normfactor", "data": None},
+        signal["modifiers"][1],
+    ]
+    spec["channels"][0]["samples"] = [em, linear, background]
+    spec["measurements"][0]["config"] = {
+        "poi": "g_lin",
+        "parameters": [{"name": "g_lin", "bounds": [[-10.0, 10.0]], "inits": [0.0]}],
+    }
+    return spec
+
+
+def test_cls_is_that_of_pyhf_at_our_optimum() -> None:
+    spec = on_off()
+    likelihood = Likelihood(spec)
+    found = asymptotic_cls(likelihood, cl=0.9, points=0)
+    curve = CLsCurve(likelihood)
+    model = pyhf.Workspace(spec).model()
+    data = np.array(pyhf.Workspace(spec).data(model))
+    mu = found.observed
+    held = likelihood.fit(fixed={likelihood.poi: mu}).values
+    free = likelihood.fit().values
+
+    def deviance(point: Any, counts: Any) -> float:
+        return -2 * float(model.logpdf(point, counts)[0])
+
+    # the Asimov data of pyhf, from our background-only fit
+    null = likelihood.fit(fixed={likelihood.poi: 0.0}).values
+    asimov = np.asarray(model.expected_data(null))
+    n = likelihood.expected(null)
+    np.testing.assert_allclose(asimov[: n.size], n)
+    aux = likelihood.expected_aux(null)
+    at_mu = likelihood.fit(fixed={likelihood.poi: mu}, observed=n, aux=aux).values
+    q = deviance(held, data) - deviance(free, data)
+    q_asimov = deviance(at_mu, asimov) - deviance(null, asimov)
+    root, root_asimov = np.sqrt(max(q, 0)), np.sqrt(q_asimov)
+    shifted = (
+        root - root_asimov
+        if root <= root_asimov
+        else (q - q_asimov) / (2 * root_asimov)
+    )
+    from scipy.stats import norm
+
+    theirs = norm.sf(shifted + root_asimov) / norm.sf(shifted)
+    assert curve.observed(mu) == pytest.approx(theirs, abs=1e-6)
+    assert curve.observed(mu) == pytest.approx(0.1, abs=1e-8)
+    for band, value in zip(range(5), found.expected, strict=True):
+        assert curve.expected(value)[band] == pytest.approx(0.1, abs=1e-8)
+    # and pyhf with its own minima, which are less exact
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(strategy=1))
+    try:
+        observed, expected = pyhf.infer.hypotest(
+            mu, data, model, test_stat="qtilde", return_expected_set=True
+        )
+    finally:
+        pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
+    assert float(observed) == pytest.approx(0.1, abs=1e-3)
+    np.testing.assert_allclose(curve.expected(mu), np.ravel(expected), atol=1e-3)
+
+
+def test_every_level_has_its_limit_and_a_bound_is_an_error() -> None:
+    limits = [
+        upper_limit(on_off(), cl=cl).poi.upper_limit for cl in (0.68, 0.9, 0.95, 0.99)
+    ]
+    assert limits == sorted(limits)
+    spec = on_off()
+    spec["measurements"][0]["config"]["parameters"] = [
+        {"name": "mu", "bounds": [[0.0, 0.01]], "inits": [0.005]}
+    ]
+    with pytest.raises(InferenceError, match="no upper limit in range"):
+        upper_limit(spec)
+    with pytest.raises(InputError, match="confidence level"):
+        upper_limit(on_off(), cl=1.0)
+    with pytest.raises(InputError, match="signed coupling"):
+        upper_limit(interfering(), method="cls", definition=SIGNED)
+
+
+def test_pyhf_remains_an_engine() -> None:
+    spec = on_off(bins=2)
+    ours, theirs = upper_limit(spec), upper_limit(spec, engine="pyhf")
+    assert (ours.engine, theirs.engine) == ("nuem", "pyhf")
+    assert ours.poi.upper_limit == pytest.approx(theirs.poi.upper_limit, rel=2e-3)
+
+
+def test_toys_do_not_depend_on_threads_or_shards(tmp_path: Path) -> None:
+    likelihood = Likelihood(on_off())
+    truth = likelihood.fit(fixed={likelihood.poi: 0.1}).values
+    kw: dict[str, Any] = {"test": [0.1], "count": 700, "seed": 3}
+    one = throw(likelihood, truth, threads=1, **kw)
+    two = throw(likelihood, truth, threads=2, **kw)
+    np.testing.assert_array_equal(one.statistic, two.statistic)
+    parts = [throw(likelihood, truth, shard=(i, 3), **kw) for i in (1, 2, 3)]
+    for k, part in enumerate(parts):
+        save_toys(tmp_path / f"{k}.npz", part)
+    merged = merge_toys(load_toys(tmp_path / f"{k}.npz") for k in (2, 0, 1))
+    np.testing.assert_array_equal(merged.statistic, one.statistic)
+    assert merged.failed == 0
+    with pytest.raises(InputError, match="shard missing"):
+        merge_toys(parts[:2])
+    with pytest.raises(InputError, match="different toys"):
+        merge_toys(
+            [
+                parts[0],
+                throw(likelihood, truth, shard=(2, 3), test=[0.2], count=700, seed=3),
+            ]
+        )
+    damaged = (tmp_path / "0.npz").read_bytes()
+    (tmp_path / "0.npz").write_bytes(damaged[:-200])
+    with pytest.raises(InputError, match="damaged toys"):
+        load_toys(tmp_path / "0.npz")
+    kept = throw(likelihood, truth, keep=tmp_path / "kept", **kw)
+    again = throw(likelihood, truth, keep=tmp_path / "kept", **kw)
+    np.testing.assert_array_equal(kept.statistic, again.statistic)
+    assert shard_range(5, None) == (0, 5)
+
+
+def test_toys_follow_the_distribution_at_high_counts() -> None:
+    likelihood = Likelihood(on_off(counts=3000.0))
+    likelihood.arrays.low[likelihood.poi] = -5.0
+    truth = likelihood.fit(fixed={likelihood.poi: 0.2}).values
+    toys = throw(likelihood, truth, test=[0.2], count=4000, seed=1)
+    assert toys.failed == 0
+    share = np.mean(toys.statistic < 2.7055)
+    assert share == pytest.approx(0.9, abs=0.02)
+
+
+def test_cls_by_toys_is_near_the_formulae_at_high_counts() -> None:
+    spec = on_off(counts=400.0)
+    exact = upper_limit(spec)
+    toys = upper_limit(spec, method="toys", toys=1500)
+    assert toys.poi.upper_limit == pytest.approx(exact.poi.upper_limit, rel=0.1)
+    assert toys.toys == {"n": 1500, "failed": 0, "seed": 1}
+
+
+def test_toys_replace_formulae_that_fail() -> None:
+    spec = on_off(bins=1)
+    spec["channels"] = [
+        {
+            "name": "on",
+            "samples": [
+                {
+                    "name": "s",
+                    "data": [1.0],
+                    "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+                },
+                {"name": "b", "data": [1.0], "modifiers": []},
+            ],
+        }
+    ]
+    spec["observations"] = [{"name": "on", "data": [1.0]}]
+    spec["measurements"][0]["config"]["parameters"] = [
+        {"name": "mu", "bounds": [[0.0, 50.0]]}
+    ]
+    found = upper_limit(spec, toys=1000)
+    assert found.calibration.startswith("toys")
+    assert any("in place of" in text for text in found.warnings)
+    # P(n <= 1 | mu + 1) / P(n <= 1 | 1) = 0.1
+    assert found.poi.upper_limit == pytest.approx(3.27, abs=0.35)
+
+
+def test_two_minima_are_found_and_reported() -> None:
+    spec = interfering()
+    likelihood = Likelihood(spec, links=LINKS)
+    point = likelihood.init.copy()
+    point[likelihood.index("g")] = 1.5
+    data = likelihood.expected(point)
+    minima = global_fit(likelihood, observed=data)
+    places = sorted(m.values[likelihood.index("g")] for m in minima[:2])
+    # c g^2 - 0.4 c g is the same at g and 0.4 - g
+    np.testing.assert_allclose(places, [-1.1, 1.5], atol=1e-4)
+    for channel in spec["observations"]:
+        where = likelihood.model.layout.channels[channel["name"]]
+        channel["data"] = data[where].tolist()
+    islands = profile(Likelihood(spec, links=LINKS)).intervals(2.7)
+    assert len(islands) == 2
+    found = upper_limit(spec, definition=SIGNED, toys=300)
+    assert found.method == "feldman-cousins"
+    assert len(found.poi.intervals) == 2
+    assert found.coupling is not None
+    assert found.coupling.intervals[0][0] < 0
+    assert set(found.expected_poi) == {"-2", "-1", "0", "1", "2"}
+
+
+def test_belts_are_kept(tmp_path: Path) -> None:
+    likelihood = Likelihood(on_off())
+    scan = scan_for_belt(likelihood)
+    belt = calibrate(likelihood, scan, count=300, points=7)
+    belt.save(tmp_path / "belt.json")
+    assert Belt.load(tmp_path / "belt.json").invert(scan) == belt.invert(scan)
+    (tmp_path / "belt.json").write_text("{}")
+    with pytest.raises(InputError, match="not a belt"):
+        Belt.load(tmp_path / "belt.json")
+
+
+def test_a_region_of_two_parameters() -> None:
+    likelihood = Likelihood(on_off())
+    found = region(
+        likelihood,
+        ["mu", "flux"],
+        np.linspace(0, 0.6, 5),
+        np.linspace(-2, 2, 3),
+        count=50,
+    )
+    assert found.accepted[0, 1]
+    assert not found.accepted[-1].any()
+    assert found.failed == 0
+
+
+def test_fit_with_pulls_correlations_and_impacts() -> None:
+    spec = on_off()
+    spec["observations"][0]["data"][0] += 40
+    found = best_fit(spec)
+    names = list(found.values)
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(strategy=1))
+    try:
+        model = pyhf.Workspace(spec).model()
+        result = pyhf.infer.mle.fit(
+            pyhf.Workspace(spec).data(model), model, return_uncertainties=True
+        )
+    finally:
+        pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
+    for name, (value, error) in zip(names, np.asarray(result), strict=True):
+        assert found.values[name] == pytest.approx(value, abs=1e-2 * error)
+        assert found.errors[name] == pytest.approx(error, rel=2e-2)
+    assert set(found.pulls) == {"flux", "gain"}
+    np.testing.assert_allclose(np.diag(found.correlation), 1.0)
+    ranking = impacts(Likelihood(spec))
+    assert ranking[0].size >= ranking[-1].size
+    assert {i.name for i in ranking if i.pull is not None} == {"flux", "gain"}
+
+
+def test_goodness_of_fit() -> None:
+    good = goodness_of_fit(Likelihood(on_off()), toys=500)
+    assert good.p_toys is not None
+    assert good.p_toys > 0.5
+    spec = on_off()
+    spec["observations"][0]["data"][3] += 80
+    bad = goodness_of_fit(Likelihood(spec), toys=500)
+    assert bad.p_toys is not None
+    assert bad.p_toys < 0.01
+    assert bad.ndf == 16 - 8 - 1
+
+
+def test_our_best_fit_is_close_to_that_of_minuit(
+    make_workspace: Callable[[int], dict[str, Any]],
+) -> None:
+    """Best fits within a part of a standard deviation, where the data decide."""
+    spec = make_workspace(3)
+    found = best_fit(spec)
+    assert all(np.isfinite(v) for v in found.values.values())

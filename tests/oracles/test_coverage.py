@@ -1,0 +1,114 @@
+"""Coverage of unified 90 % intervals, 30 000 toys a point (NUEM_TOYS changes the number).
+
+The critical value is that of the nominal nuisance parameters; the experiments are drawn
+with them at 0 and at plus and minus two standard deviations.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nuem.analysis.inference.likelihood import Likelihood
+from nuem.analysis.inference.profile import start_grid
+from nuem.analysis.inference.toys import throw
+
+TOYS = int(os.environ.get("NUEM_TOYS", "30000"))
+#: Three standard deviations of a share of 0.9, of the toys and of the critical value.
+NOISE = 3 * np.sqrt(2 * 0.09 / TOYS)
+LINKS = {
+    "g_lin": {"parameter": "g", "power": 1},
+    "g_quad": {"parameter": "g", "power": 2},
+}
+
+
+def model(bins: int, counts: float, interference: bool) -> Likelihood:
+    """Return ON/OFF with two nuisance parameters; with one bin, without them."""
+    background = np.full(bins, counts)
+    signal = 0.6 * counts / np.arange(1, bins + 1)
+    free = {"name": "free", "type": "shapefactor", "data": None}
+    extra: list[dict[str, Any]] = []
+    if bins > 1:
+        extra = [
+            {"name": "flux", "type": "normsys", "data": {"hi": 1.05, "lo": 0.95}},
+            {"name": "efficiency", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
+        ]
+
+    def sample(name: str, factor: str, data: Any) -> dict[str, Any]:
+        norm = {"name": factor, "type": "normfactor", "data": None}
+        return {"name": name, "data": data.tolist(), "modifiers": [norm, *extra]}
+
+    if interference:
+        signals = [
+            sample("em", "g_quad", signal),
+            sample("int", "g_lin", -0.3 * signal),
+        ]
+    else:
+        signals = [sample("s", "mu", signal)]
+    rest = {"name": "b", "data": background.tolist(), "modifiers": [free]}
+    poi = "g_lin" if interference else "mu"
+    bounds = [[-8.0, 8.0]] if interference else [[0.0, 40.0]]
+    spec = {
+        "channels": [
+            {"name": "on", "samples": [*signals, rest]},
+            {"name": "off", "samples": [rest]},
+        ],
+        "observations": [
+            {"name": name, "data": background.tolist()} for name in ("on", "off")
+        ],
+        "measurements": [
+            {
+                "name": "m",
+                "config": {"poi": poi, "parameters": [{"name": poi, "bounds": bounds}]},
+            }
+        ],
+    }
+    return Likelihood(spec, links=LINKS if interference else None)
+
+
+def coverage(likelihood: Likelihood, at: float, shift: float) -> float:
+    """Return the share of experiments whose interval holds the truth."""
+    starts = start_grid(likelihood, likelihood.poi) if "g" in likelihood.names else None
+    kw: dict[str, Any] = {"test": [at], "count": TOYS, "starts": starts}
+    nominal = likelihood.init.copy()
+    nominal[likelihood.poi] = at
+    calibration = throw(likelihood, nominal, seed=1, **kw)
+    critical = np.quantile(calibration.statistic, 0.9, method="higher")
+    truth = nominal.copy()
+    for name in ("flux", "efficiency"):
+        if name in likelihood.names:
+            truth[likelihood.index(name)] = shift
+    experiments = throw(likelihood, truth, seed=2, **kw)
+    assert calibration.failed == experiments.failed == 0
+    return float(np.mean(experiments.statistic <= critical))
+
+
+@pytest.mark.parametrize("at", [0.0, 0.2, 1.0])
+@pytest.mark.parametrize("counts", [3.0, 1000.0])
+def test_poisson_on_off(at: float, counts: float) -> None:
+    share = coverage(model(1, counts, False), at, 0.0)
+    print(f"\nON/OFF b = {counts:g}, mu = {at:g}: {share:.4f}")
+    assert share >= 0.895 - NOISE
+    if counts > 100:
+        assert share == pytest.approx(0.9, abs=0.005 + NOISE)
+
+
+@pytest.mark.parametrize("shift", [-2.0, 0.0, 2.0])
+@pytest.mark.parametrize("at", [0.0, 0.1, 0.5])
+def test_twenty_bins(at: float, shift: float) -> None:
+    share = coverage(model(20, 1000.0, False), at, shift)
+    print(f"\n20 bins, mu = {at:g}, nuisance at {shift:+g}: {share:.4f}")
+    assert share >= 0.895 - NOISE
+    assert share == pytest.approx(0.9, abs=0.005 + NOISE)
+
+
+@pytest.mark.parametrize("shift", [-2.0, 0.0, 2.0])
+@pytest.mark.parametrize("at", [0.0, 0.15, -0.25, 0.55, 0.3])
+def test_interference(at: float, shift: float) -> None:
+    """At 0, between the minima, at both edges, and at the mirror of 0."""
+    share = coverage(model(20, 1000.0, True), at, shift)
+    print(f"\ninterference, g = {at:g}, nuisance at {shift:+g}: {share:.4f}")
+    assert share >= 0.895 - NOISE

@@ -1,0 +1,102 @@
+"""ROOT reads our HS3 and has the same likelihood, interference included."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nuem.analysis.exchange.hs3 import to_hs3
+from nuem.analysis.inference.likelihood import Likelihood
+
+ROOT = pytest.importorskip("ROOT")
+
+LINKS = {
+    "g_lin": {"parameter": "g", "power": 1},
+    "g_quad": {"parameter": "g", "power": 2},
+}
+
+
+def workspace(seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    bins = int(rng.integers(2, 8))
+    background = rng.uniform(40, 200, bins)
+    signal = rng.uniform(5, 30, bins)
+    tilt = rng.uniform(-0.1, 0.1, bins) * background
+    up, down = rng.uniform(0.02, 0.2, 2)
+    flux = {"name": "flux", "type": "normsys", "data": {"hi": 1 + up, "lo": 1 - down}}
+    shape = {
+        "hi_data": (background + tilt).tolist(),
+        "lo_data": (background - 1.3 * tilt).tolist(),
+    }
+    return {
+        "version": "1.0.0",
+        "channels": [
+            {
+                "name": "c",
+                "samples": [
+                    {
+                        "name": name,
+                        "data": data.tolist(),
+                        "modifiers": [
+                            {"name": factor, "type": "normfactor", "data": None},
+                            flux,
+                        ],
+                    }
+                    for name, factor, data in (
+                        ("em", "g_quad", signal),
+                        ("int", "g_lin", -0.4 * signal),
+                    )
+                ]
+                + [
+                    {
+                        "name": "b",
+                        "data": background.tolist(),
+                        "modifiers": [
+                            {"name": "tilt", "type": "histosys", "data": shape}
+                        ],
+                    }
+                ],
+            }
+        ],
+        "observations": [
+            {"name": "c", "data": rng.poisson(background).astype(float).tolist()}
+        ],
+        "measurements": [
+            {
+                "name": "m",
+                "config": {
+                    "poi": "g_lin",
+                    "parameters": [{"name": "g_lin", "bounds": [[-10.0, 10.0]]}],
+                },
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_differences_of_the_likelihood(seed: int, tmp_path: Path) -> None:
+    spec = workspace(seed)
+    path = tmp_path / "w.hs3.json"
+    path.write_text(json.dumps(to_hs3(spec, {"links": LINKS})))
+    ROOT.RooMsgService.instance().setGlobalKillBelow(ROOT.RooFit.ERROR)
+    theirs = ROOT.RooWorkspace("w")
+    assert ROOT.RooJSONFactoryWSTool(theirs).importJSON(str(path))
+    pdf, data = theirs.pdf("model_c"), theirs.data("observed_c")
+    nll = pdf.createNLL(data, ROOT.RooFit.Extended(True))
+    ours = Likelihood(spec, links=LINKS)
+    found = []
+    for g, flux, tilt in ((0.0, 0.0, 0.0), (0.8, 0.5, -0.4), (-1.1, -1.6, 1.8)):
+        for name, value in (("g", g), ("alpha_flux", flux), ("alpha_tilt", tilt)):
+            theirs.var(name).setVal(value)
+        point = np.zeros(3)
+        for name, value in (("g", g), ("flux", flux), ("tilt", tilt)):
+            point[ours.index(name)] = value
+        found.append((ours.twice_nll(point), 2 * nll.getVal()))
+    differences = np.diff(np.array(found), axis=0)
+    np.testing.assert_allclose(
+        differences[:, 0], differences[:, 1], rtol=1e-6, atol=1e-6
+    )
