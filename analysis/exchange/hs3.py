@@ -267,7 +267,8 @@ def _read(document: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Any]:
     links: dict[str, dict[str, Any]] = {}
     for function in document.get("functions") or []:
         factors = [f.strip() for f in str(function.get("expression", "")).split("*")]
-        if function["type"] != "generic_function" or len(set(factors)) != 1:
+        power = len(set(factors)) == 1 and factors[0].isidentifier()
+        if function["type"] != "generic_function" or not power:
             raise InputError(
                 "function that is not a power of a parameter", file=name,
                 field=function["name"], found=function.get("expression"),

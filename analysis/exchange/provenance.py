@@ -18,7 +18,7 @@ __all__ = ["digest", "guard_output", "input_files", "provenance", "versions"]
 
 _PACKAGES = (
     "nuem", "numpy", "scipy", "uproot", "awkward", "hist", "boost-histogram",
-    "iminuit", "pyhf", "mplhep", "xraydb", "periodictable",
+    "iminuit", "numba", "pyhf", "mplhep", "xraydb", "periodictable",
 )  # fmt: skip
 
 

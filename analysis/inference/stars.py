@@ -75,10 +75,6 @@ def _centre(
     low, high = lows[centre], highs[centre]
     beta = min(max(th[centre], low), high)
     if low == high:
-        _slope(
-            beta, centre, first, last, bins, leaves, parts, th, n, aux, kind, width,
-            lows, highs,
-        )  # fmt: skip
         return beta
     for _ in range(80):
         slope, curve = _slope(
@@ -104,10 +100,6 @@ def _centre(
         beta = new
         if close or high <= low:  # the next step would be of the order of the square
             break
-    _slope(
-        beta, centre, first, last, bins, leaves, parts, th, n, aux, kind, width,
-        lows, highs,
-    )  # fmt: skip
     return beta
 
 
@@ -178,12 +170,10 @@ def stars(A, th, n, aux, S):
             rise = parts[s, 2] + parts[s, 3] * beta
             x = 0.0
             if j >= 0:
-                x = th[j]
-                if centre < 0:
-                    x = leaf(
-                        mean, rise, n[i], kind[j], aux[j], width[j], low[j], high[j], x
-                    )
-                    th[j] = x
+                x = leaf(
+                    mean, rise, n[i], kind[j], aux[j], width[j], low[j], high[j], th[j]
+                )
+                th[j] = x
                 mean += rise * x
             v, u, w = bin_slope(n[i], mean)
             if v == math.inf:

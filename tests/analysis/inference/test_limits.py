@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -326,12 +325,3 @@ def test_goodness_of_fit() -> None:
     assert bad.p_toys is not None
     assert bad.p_toys < 0.01
     assert bad.ndf == 16 - 8 - 1
-
-
-def test_our_best_fit_is_close_to_that_of_minuit(
-    make_workspace: Callable[[int], dict[str, Any]],
-) -> None:
-    """Best fits within a part of a standard deviation, where the data decide."""
-    spec = make_workspace(3)
-    found = best_fit(spec)
-    assert all(np.isfinite(v) for v in found.values.values())
