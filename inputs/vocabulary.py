@@ -18,6 +18,7 @@ __all__ = [
     "Method",
     "Photoabsorption",
     "Process",
+    "Regulator",
 ]
 
 
@@ -43,6 +44,7 @@ class Method(StrEnum):
     STEPPED = "stepped"
     EPA = "epa"
     EPA_STEPPED = "epa+stepped"
+    ATOMIC = "atomic"
 
 
 class Flavour(StrEnum):
@@ -67,6 +69,14 @@ class Photoabsorption(StrEnum):
     HENKE = "henke"
     ELAM = "elam"
     CHANTLER = "chantler"
+
+
+class Regulator(StrEnum):
+    """What ends the logarithm of the virtual photons of a millicharge."""
+
+    NEUTRINO_MASS = "neutrino-mass"
+    MOMENTUM_CUT = "momentum-cut"
+    MEDIUM = "medium"
 
 
 #: Symbol of the coupling of each process in template monomials ("q^2").

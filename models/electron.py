@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nuem.inputs.vocabulary import Flavour, Method, Photoabsorption, Process
+from nuem.inputs.vocabulary import Flavour, Method, Photoabsorption, Process, Regulator
 from nuem.models.arrays import ArrayLike, FloatArray
 from nuem.models.constants import SIN2_THETA_W
 from nuem.models.monomials import evaluate
@@ -27,6 +27,7 @@ def coefficients(
     flavour: Flavour | str = Flavour.ANTI_NU_E,
     sin2_theta_w: float = SIN2_THETA_W,
     photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+    regulator: Regulator | str = Regulator.NEUTRINO_MASS,
 ) -> dict[str, FloatArray]:
     """Differential cross section per atom, term by term in the coupling.
 
@@ -39,8 +40,8 @@ def coefficients(
     energy_mev, recoil_kev : array_like
         Neutrino energy (MeV) and energy transfer (keV), broadcast together.
     method : Method or str
-        ``free``, ``stepped``, ``epa`` or ``epa+stepped``.
-    flavour, sin2_theta_w, photoabsorption
+        ``free``, ``stepped``, ``epa``, ``epa+stepped`` or ``atomic``.
+    flavour, sin2_theta_w, photoabsorption, regulator
         See :class:`nuem.models.scattering.ElectronScattering`.
 
     Returns
@@ -65,7 +66,7 @@ def coefficients(
     (['1', 'q', 'q^2'], 0.0)
     """
     scattering = ElectronScattering(
-        process, target, method, flavour, sin2_theta_w, photoabsorption
+        process, target, method, flavour, sin2_theta_w, photoabsorption, regulator
     )
     return scattering.coefficients(energy_mev, recoil_kev)
 
@@ -81,6 +82,7 @@ def cross_section(
     flavour: Flavour | str = Flavour.ANTI_NU_E,
     sin2_theta_w: float = SIN2_THETA_W,
     photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+    regulator: Regulator | str = Regulator.NEUTRINO_MASS,
 ) -> FloatArray:
     """Differential cross section per atom at one value of the coupling.
 
@@ -91,7 +93,7 @@ def cross_section(
         ``electron-sm``.
     process, target, energy_mev, recoil_kev, method
         See :func:`coefficients`.
-    flavour, sin2_theta_w, photoabsorption
+    flavour, sin2_theta_w, photoabsorption, regulator
         See :class:`nuem.models.scattering.ElectronScattering`.
 
     Returns
@@ -120,5 +122,6 @@ def cross_section(
         flavour=flavour,
         sin2_theta_w=sin2_theta_w,
         photoabsorption=photoabsorption,
+        regulator=regulator,
     )
     return evaluate(terms, coupling)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nuem.inputs.errors import InputError
-from nuem.inputs.vocabulary import Flavour, Method, Photoabsorption, Process
+from nuem.inputs.vocabulary import Flavour, Method, Photoabsorption, Process, Regulator
 from nuem.models.arrays import ArrayLike, FloatArray, positive
 from nuem.models.constants import SECONDS_PER_DAY, SIN2_THETA_W
 from nuem.models.couplings import flavour_symbol
@@ -55,6 +55,7 @@ class Fold:
         method: Method | str,
         sin2_theta_w: float = SIN2_THETA_W,
         photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+        regulator: Regulator | str = Regulator.NEUTRINO_MASS,
         by_flavour: bool = False,
     ) -> Fold:
         """Fold of a process; arguments as in :func:`recoil_spectrum`."""
@@ -62,7 +63,13 @@ class Fold:
             raise InputError("not a flux", field="flux", found=type(flux).__name__)
         scatterings = {
             flavour: ElectronScattering(
-                process, target, method, flavour, sin2_theta_w, photoabsorption
+                process,
+                target,
+                method,
+                flavour,
+                sin2_theta_w,
+                photoabsorption,
+                regulator,
             )
             for flavour in flux.flavours
         }
@@ -115,7 +122,7 @@ class Fold:
             "couplings": "by flavour" if self.by_flavour else "common",
             "sin2_theta_w": one.sin2_theta_w,
             "photoabsorption": str(one.photoabsorption) if one.uses_photons else None,
-            "regulator": "neutrino-mass 0.29 eV" if one.uses_photons else None,
+            "regulator": one.regulator_note,
             "flux": self.flux.description,
             "flux metadata": dict(self.flux.metadata),
         }
@@ -138,14 +145,14 @@ class Fold:
         return self._any.lowest_recoil_kev
 
     def covering(self, recoil_kev: float) -> Fold:
-        """The same with Henke's table, if the present one begins higher up."""
+        """The same with Henke's photons, if the present tables begin higher up."""
         if self._any.lowest_recoil_kev <= recoil_kev:
             return self
         henke = {
             flavour: ElectronScattering(
                 s.process,
                 s.target,
-                s.method,
+                Method.EPA_STEPPED if s.method is Method.ATOMIC else s.method,
                 s.flavour,
                 s.sin2_theta_w,
                 Photoabsorption.HENKE,
@@ -166,7 +173,8 @@ class Fold:
             for monomial, expansion in scattering.expansion(
                 recoil_kev[reached]
             ).items():
-                rate = np.einsum("kt,kt->t", expansion, moments[:, reached])
+                used = moments[: len(expansion), reached]
+                rate = np.einsum("kt,kt->t", expansion, used)
                 result[self._rename(monomial, flavour)][reached] += factor * rate
         return result
 
@@ -180,6 +188,7 @@ def recoil_spectrum(
     method: Method | str,
     sin2_theta_w: float = SIN2_THETA_W,
     photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+    regulator: Regulator | str = Regulator.NEUTRINO_MASS,
     by_flavour: bool = False,
 ) -> dict[str, FloatArray]:
     """Rate against the true recoil, term by term in the coupling.
@@ -192,7 +201,7 @@ def recoil_spectrum(
         Neutrinos at the detector.
     recoil_kev : array_like
         True recoils, keV, any shape.
-    sin2_theta_w, photoabsorption
+    sin2_theta_w, photoabsorption, regulator
         See :class:`nuem.models.scattering.ElectronScattering`.
     by_flavour : bool
         Give each flavour a coupling of its own.
@@ -225,6 +234,7 @@ def recoil_spectrum(
         method=method,
         sin2_theta_w=sin2_theta_w,
         photoabsorption=photoabsorption,
+        regulator=regulator,
         by_flavour=by_flavour,
     )
     rates = fold.rates(recoil.ravel())

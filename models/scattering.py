@@ -12,6 +12,11 @@
     it gives the ratio of free-electron to atomic limits of Chen et al. (2014) to a
     few per cent, while the larger of the two does not. Binding raises only the
     millicharge term: weak and magnetic scattering are never given to photons.
+``atomic``
+    Responses calculated from the Dirac equation of the atom, from a table
+    (:mod:`nuem.models.atomic`): every electromagnetic and vector term; the weak axial
+    term from the charge response; the products of g_V or the charge with g_A, smaller
+    by T/E, stepped.
 """
 
 from __future__ import annotations
@@ -22,17 +27,29 @@ from typing import TypeVar
 import numpy as np
 
 from nuem.inputs.errors import InputError, ModelError
-from nuem.inputs.vocabulary import Flavour, Method, Photoabsorption, Process
+from nuem.inputs.vocabulary import (
+    Flavour,
+    Method,
+    Photoabsorption,
+    Process,
+    Regulator,
+)
 from nuem.models import free_electron, photon
 from nuem.models.arrays import ArrayLike, FloatArray, positive
+from nuem.models.atomic import kinematics as atomic
+from nuem.models.atomic.table import AtomicTable, load_table
 from nuem.models.constants import ELECTRON_MASS_KEV, SIN2_THETA_W
-from nuem.models.couplings import as_flavour, electron_couplings
+from nuem.models.couplings import (
+    ElectronCouplings,
+    as_flavour,
+    electron_couplings,
+)
 from nuem.models.kinematics import evaluate_expansion, maximum_recoil
 from nuem.models.targets import Element, element
 
 __all__ = ["ElectronScattering"]
 
-_Word = TypeVar("_Word", Process, Method)
+_Word = TypeVar("_Word", Process, Method, Regulator)
 _MILLICHARGE = (Process.ELECTRON_MILLICHARGE, Process.ELECTRON_MILLICHARGE_TRANSITION)
 
 
@@ -54,6 +71,9 @@ class ElectronScattering:
         Weak mixing angle.
     photoabsorption : Photoabsorption or str
         Table for the equivalent photons.
+    regulator : Regulator or str
+        What ends the logarithm of the virtual photons; the equivalent photons have
+        ``neutrino-mass`` alone.
 
     Raises
     ------
@@ -74,6 +94,7 @@ class ElectronScattering:
     flavour: Flavour = Flavour.ANTI_NU_E
     sin2_theta_w: float = SIN2_THETA_W
     photoabsorption: Photoabsorption = Photoabsorption.HENKE
+    regulator: Regulator = Regulator.NEUTRINO_MASS
 
     #: Mass of the struck particle, keV; it sets the kinematics.
     mass_kev = ELECTRON_MASS_KEV
@@ -88,6 +109,7 @@ class ElectronScattering:
         flavour: Flavour | str = Flavour.ANTI_NU_E,
         sin2_theta_w: float = SIN2_THETA_W,
         photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+        regulator: Regulator | str = Regulator.NEUTRINO_MASS,
     ) -> None:
         atom = target if isinstance(target, Element) else element(target)
         table = photon.as_photoabsorption(photoabsorption)
@@ -98,6 +120,7 @@ class ElectronScattering:
         set_(self, "flavour", as_flavour(flavour))
         set_(self, "sin2_theta_w", float(sin2_theta_w))
         set_(self, "photoabsorption", table)
+        set_(self, "regulator", _word(Regulator, regulator, "regulator"))
         electron_couplings(self.flavour, self.sin2_theta_w)
         if (
             self.method is Method.EPA
@@ -109,6 +132,15 @@ class ElectronScattering:
                 found=f"epa for {self.process}",
                 expected="epa+stepped, stepped or free",
             )
+        if self.uses_photons and self.regulator is not Regulator.NEUTRINO_MASS:
+            raise ModelError(
+                "the equivalent photons end with the neutrino mass alone",
+                field="regulator",
+                found=f"{self.regulator} for {self.method}",
+                expected="neutrino-mass, or method atomic",
+            )
+        if self.method is Method.ATOMIC:
+            load_table(atom.symbol)
 
     @property
     def monomials(self) -> tuple[str, ...]:
@@ -133,8 +165,24 @@ class ElectronScattering:
         return photons and self.process in _MILLICHARGE
 
     @property
+    def regulator_note(self) -> str | None:
+        """The regulator in words, where the process depends on it."""
+        if self.process not in _MILLICHARGE:
+            return None
+        if not self.uses_photons and self.method is not Method.ATOMIC:
+            return None
+        ends = {Regulator.MEDIUM: "medium"}
+        return ends.get(self.regulator, f"{self.regulator} 0.29 eV")
+
+    @property
+    def _table(self) -> AtomicTable:
+        return load_table(self.target.symbol)
+
+    @property
     def lowest_recoil_kev(self) -> float:
         """Lowest energy transfer that the method covers, keV."""
+        if self.method is Method.ATOMIC:
+            return self._table.valid_kev[0]
         if not self.uses_photons:
             return 0.0
         return photon.table_range(self.target.symbol, self.photoabsorption)[0]
@@ -144,6 +192,8 @@ class ElectronScattering:
         points: list[FloatArray] = [np.empty(0)]
         if self.method is not Method.FREE:
             points.append(np.array(self.target.bindings_kev))
+        if self.method is Method.ATOMIC:
+            points.append(self._table.recoil_kev)
         if self.uses_photons:
             symbol, table = self.target.symbol, self.photoabsorption
             end = photon.table_range(symbol, table)[1]
@@ -156,6 +206,12 @@ class ElectronScattering:
 
     def notes(self, low_kev: float, high_kev: float) -> tuple[str, ...]:
         """What a reader has to know about the prediction in a range of recoils."""
+        if self.method is Method.ATOMIC:
+            low, high = self._table.valid_kev
+            first = f"atomic responses of {self.target.symbol}, {low:g} to {high:g} keV"
+            if self.regulator_note is None:
+                return (first,)
+            return (f"{first}; regulator {self.regulator_note}",)
         if not self.uses_photons:
             return ()
         table = self.photoabsorption
@@ -209,6 +265,8 @@ class ElectronScattering:
             If a recoil is outside the photoabsorption table.
         """
         recoil = positive(recoil_kev, "recoil_kev")
+        if self.method is Method.ATOMIC:
+            return self._atomic(recoil)
         if self.method is Method.FREE:
             electrons: FloatArray | float = float(self.target.number)
         else:
@@ -228,6 +286,49 @@ class ElectronScattering:
             terms["r2"] = electrons * free_electron.linear_expansion(recoil, g, radius)
             quadratic = free_electron.quadratic_expansion(recoil, radius)
             terms["r2^2"] = electrons * quadratic
+        return terms
+
+    def _atomic(self, recoil: FloatArray) -> dict[str, FloatArray]:
+        moments = self._table.at(recoil)
+        if self.process is Process.ELECTRON_MAGNETIC:
+            return {"mu^2": atomic.magnetic_expansion(recoil, moments)}
+        terms: dict[str, FloatArray] = {}
+        g = electron_couplings(self.flavour, self.sin2_theta_w)
+        # the products with g_A vanish with T/E: free electrons, as far as loose
+        loose = self.target.bound_below(recoil)
+        only_v, only_a = (
+            ElectronCouplings(g.vector, 0.0),
+            ElectronCouplings(0.0, g.axial),
+        )
+
+        def mixed(shift: FloatArray | float) -> FloatArray:
+            return loose * free_electron.linear_expansion(recoil, only_a, shift)
+
+        if self.process is not Process.ELECTRON_MILLICHARGE_TRANSITION:
+            crossed = (
+                free_electron.sm_expansion(recoil, g)
+                - free_electron.sm_expansion(recoil, only_v)
+                - free_electron.sm_expansion(recoil, only_a)
+            )
+            vector = atomic.vector_expansion(recoil, moments)
+            axial = atomic.axial_expansion(recoil, moments)
+            terms["1"] = g.vector**2 * vector + g.axial**2 * axial
+            terms["1"][: len(crossed)] += loose * crossed
+        if self.process in _MILLICHARGE:
+            if self.process is Process.ELECTRON_MILLICHARGE:
+                linear = atomic.interference_expansion(recoil, moments)
+                terms["q"] = g.vector * linear
+                extra = mixed(free_electron.millicharge_shift(recoil))
+                terms["q"][: len(extra)] += extra
+            terms["q^2"] = atomic.charge_expansion(
+                recoil, moments, self.regulator, symbol=self.target.symbol
+            )
+        elif self.process is Process.ELECTRON_CHARGE_RADIUS:
+            shift = free_electron.charge_radius_shift()
+            terms["r2"] = 2.0 * g.vector * shift * vector
+            extra = mixed(shift)
+            terms["r2"][: len(extra)] += extra
+            terms["r2^2"] = shift**2 * vector
         return terms
 
     def _charge_squared(

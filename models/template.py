@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nuem.inputs.errors import InputError
-from nuem.inputs.vocabulary import Method, Photoabsorption, Process
+from nuem.inputs.vocabulary import Method, Photoabsorption, Process, Regulator
 from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, read_only
 from nuem.models.constants import SIN2_THETA_W
 from nuem.models.detector import Response
@@ -178,6 +178,7 @@ def template(
     method: Method | str,
     sin2_theta_w: float = SIN2_THETA_W,
     photoabsorption: Photoabsorption | str = Photoabsorption.HENKE,
+    regulator: Regulator | str = Regulator.NEUTRINO_MASS,
     by_flavour: bool = False,
 ) -> Template:
     """Counts per kg day in bins of the measured energy.
@@ -192,7 +193,7 @@ def template(
         Detector; None for a perfect one without floor.
     edges_kev : array_like
         Bin edges in the measured energy, keV.
-    sin2_theta_w, photoabsorption
+    sin2_theta_w, photoabsorption, regulator
         See :class:`nuem.models.scattering.ElectronScattering`.
     by_flavour : bool
         Give each flavour a coupling of its own (``q_e``, ``q_mu``, ``q_tau``)
@@ -233,6 +234,7 @@ def template(
         method=method,
         sin2_theta_w=sin2_theta_w,
         photoabsorption=photoabsorption,
+        regulator=regulator,
         by_flavour=by_flavour,
     )
     low, high = detector.true_range(edges)
