@@ -149,7 +149,8 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
     symbol = COUPLING_SYMBOL[process]
     if symbol is None:
         raise InputError("the process has no coupling to set a limit on", found=process)
-    signal = Signal(process=process, method=experiment.signals[0].method)
+    first = experiment.signals[0]
+    signal = Signal(process=process, method=first.method, regulator=first.regulator)
     if [s.process for s in experiment.signals] == [process]:
         return experiment
     reference, definition, zero = COUPLING_DEFAULT[symbol]
@@ -308,6 +309,7 @@ def _calculate(
         return template(
             signal.process, channel.detector.target, flux, response, edges,
             method=signal.method, photoabsorption=signal.photoabsorption,
+            regulator=signal.regulator,
         )  # fmt: skip
 
     response = channel_response(channel)

@@ -285,6 +285,7 @@ def _signal_cells(
         total += template(
             signal.process, channel.detector.target, flux, response, edges,
             method=signal.method, photoabsorption=signal.photoabsorption,
+            regulator=signal.regulator,
         ).evaluate(coupling)  # fmt: skip
     return total
 

@@ -37,6 +37,7 @@ from nuem.inputs.vocabulary import (
     Method,
     Photoabsorption,
     Process,
+    Regulator,
 )
 
 __all__ = [
@@ -115,6 +116,7 @@ class Signal(Strict):
     process: Process
     method: Method
     photoabsorption: Photoabsorption = Photoabsorption.HENKE
+    regulator: Regulator = Regulator.NEUTRINO_MASS
 
 
 class ReactorSource(Strict):

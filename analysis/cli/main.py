@@ -24,6 +24,7 @@ _COMMANDS = {
     "histogram": ("events", "histogram", "Events to histograms and cut flow."),
     "template": ("predicting", "template", "Expected signal by bin."),
     "workspace": ("inferring", "workspace", "Histograms and template to pyhf JSON."),
+    "atom": ("atomic", "atom", "The atomic ionisation table of an element."),
     "limit": ("inferring", "limit", "Upper limit from a pyhf workspace."),
 }
 

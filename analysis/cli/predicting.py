@@ -22,6 +22,7 @@ from nuem.inputs.vocabulary import (
     Method,
     Photoabsorption,
     Process,
+    Regulator,
 )
 
 __all__ = ["cross_section", "template"]
@@ -46,6 +47,11 @@ __all__ = ["cross_section", "template"]
     default="henke", show_default=True, help="Table for the equivalent photons.",
 )  # fmt: skip
 @click.option(
+    "--regulator", type=click.Choice([r.value for r in Regulator]),
+    default="neutrino-mass", show_default=True,
+    help="What ends the logarithm of the virtual photons (method atomic).",
+)  # fmt: skip
+@click.option(
     "--sin2-theta-w", type=float, default=0.23863, show_default=True,
     help="Weak mixing angle.",
 )  # fmt: skip
@@ -60,6 +66,7 @@ def cross_section(
     coupling: float | None,
     flavour: str,
     photoabsorption: str,
+    regulator: str,
     sin2_theta_w: float,
     as_json: bool,
 ) -> None:
@@ -73,7 +80,8 @@ def cross_section(
     values = calculate(
         process, target, energy, transfers, method=method,
         coupling=0.0 if coupling is None else coupling, flavour=flavour,
-        photoabsorption=photoabsorption, sin2_theta_w=sin2_theta_w,
+        photoabsorption=photoabsorption, regulator=regulator,
+        sin2_theta_w=sin2_theta_w,
     )  # fmt: skip
     document = {
         "process": process,
