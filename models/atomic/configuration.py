@@ -79,6 +79,8 @@ def xray_name(n: int, kappa: int) -> str:
     """
     if n == 1:
         return "K"
+    if n > len(_SHELLS):
+        return f"n = {n}, kappa = {kappa}"
     index = 2 * kappa if kappa > 0 else -2 * kappa - 1
     return f"{_SHELLS[n - 1]}{index}"
 
