@@ -1,6 +1,6 @@
 """The radial Dirac equation, stepped by the exact exponential of 2 x 2 matrices.
 
-For large and small components P, Q and an energy E without the rest mass
+For large and small components P, Q and an energy E without the rest mass::
 
     P' = -kappa/r P + (2c + (E - V)/c) Q,     Q' = -(E - V)/c P + kappa/r Q.
 

@@ -2,7 +2,7 @@
 
 The neutrino has one helicity. With P = k + k', its tensor is P^mu P^nu - q^mu q^nu
 - g^(mu nu) Q^2, and the contraction with a conserved current of the atom gives, with
-K = (2E - T)^2 and Q^2 = q^2 - T^2,
+K = (2E - T)^2 and Q^2 = q^2 - T^2::
 
     dsigma/dT (charge) = pi alpha^2 q_nu^2/E^2 int dQ^2/Q^4 X,
     X = (Q^2/q^2)^2 (K - q^2) R_L + (Q^2/2q^2) (K + q^2) R_T,

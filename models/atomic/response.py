@@ -1,12 +1,12 @@
 """Charge and current responses of independent electrons, by subshell and multipole.
 
 With rho(q) and J(q) the Fourier components of charge and current of the atom, and q
-along z,
+along z::
 
     R_L = sum_f |<f|rho|i>|^2 delta(E_f - E_i - T),
     R_T = sum_f (|<f|J_x|i>|^2 + |<f|J_y|i>|^2) delta(E_f - E_i - T).
 
-For a subshell with N electrons, and the energy-normalised continuum kappa',
+For a subshell with N electrons, and the energy-normalised continuum kappa'::
 
     R_L = N/(2j+1) sum (2J+1) C [int j_J (P'P + Q'Q)]^2,
     R_T = N/(2j+1) sum (2J+1)(J+1)/J {C t_E^2 + C(-kappa', kappa) t_M^2},

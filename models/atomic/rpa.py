@@ -1,7 +1,7 @@
 """Polarisation of the atom: time-dependent local density approximation.
 
 All electrons answer the field of the probe and the field of the charge that they move
-themselves. For the multipole L and the frequency w the independent response is
+themselves. For the multipole L and the frequency w the independent response is::
 
     chi0(r, r') = sum_i N_i/(2j_i+1) sum_k' C/(2L+1) [P_i P_i' G_k'(e_i + w) + ...]
                   + the same at -w,
@@ -9,7 +9,7 @@ themselves. For the multipole L and the frequency w the independent response is
 with the radial Green function G of the Dirac equation: regular solution at the smaller
 radius times outgoing solution at the larger one, over their Wronskian. All occupied
 subshells are kept, so that transitions into occupied states cancel. The field in the
-atom solves V = V_ext + K chi0 V with
+atom solves V = V_ext + K chi0 V with::
 
     K(r, r') = r_<^L / r_>^(L+1) + (2L+1) f_xc(r) delta(r - r') / (4 pi r^2),
 
