@@ -7,12 +7,14 @@ import math
 import numpy as np
 import pytest
 
+from nuem.inputs.errors import ModelError
 from nuem.models import free_electron
 from nuem.models.atomic import kinematics
 from nuem.models.atomic.build import thresholds
+from nuem.models.atomic.direct import charge_cross_section
 from nuem.models.atomic.moments import free_moments, subshell_moments
 from nuem.models.atomic.scf import solve_atom
-from nuem.models.atomic.units import HARTREE_KEV, MOMENTUM_KEV
+from nuem.models.atomic.units import HARTREE_KEV
 from nuem.models.constants import ALPHA, HBARC2_KEV2_CM2, REGULATOR_MASS_EV
 from nuem.models.couplings import ElectronCouplings
 from nuem.models.kinematics import evaluate_expansion
@@ -78,14 +80,13 @@ def test_factorised_against_direct(
     transfer = recoil / HARTREE_KEV
     orbital = atom.orbitals[index]
     whole = subshell_moments(atom, orbital, transfer, binding)[0]
-    cut = subshell_moments(
-        atom, orbital, transfer, binding, count=80,
-        largest=(2e3 * energy - recoil) / MOMENTUM_KEV,
-    )[0]  # fmt: skip
     found = float(
         evaluate_expansion(kinematics.charge_expansion(np.array(recoil), whole), energy)
     )
-    assert found == pytest.approx(_charge(cut, recoil, energy), rel=tolerance)
+    direct = charge_cross_section(atom, energy, recoil, shells=(name,), count=80)
+    assert found == pytest.approx(direct, rel=tolerance)
+    with pytest.raises(ModelError, match="neutrino energy"):
+        charge_cross_section(atom, 0.01, 20.0)
 
 
 @pytest.mark.parametrize(("name", "recoil"), [("L3", 2.0), ("M5", 0.5)])
