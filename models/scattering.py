@@ -72,8 +72,8 @@ class ElectronScattering:
     photoabsorption : Photoabsorption or str
         Table for the equivalent photons.
     regulator : Regulator or str
-        What ends the logarithm of the virtual photons; the equivalent photons have
-        ``neutrino-mass`` alone.
+        What ends the logarithm of the virtual photons: ln(E/m), ln(T/m), or that of
+        the medium (:mod:`nuem.models.atomic.kinematics`).
 
     Raises
     ------
@@ -131,13 +131,6 @@ class ElectronScattering:
                 field="method",
                 found=f"epa for {self.process}",
                 expected="epa+stepped, stepped or free",
-            )
-        if self.uses_photons and self.regulator is not Regulator.NEUTRINO_MASS:
-            raise ModelError(
-                "the equivalent photons end with the neutrino mass alone",
-                field="regulator",
-                found=f"{self.regulator} for {self.method}",
-                expected="neutrino-mass, or method atomic",
             )
         if self.method is Method.ATOMIC:
             load_table(atom.symbol)
@@ -215,7 +208,12 @@ class ElectronScattering:
         if not self.uses_photons:
             return ()
         table = self.photoabsorption
-        lines = [f"equivalent photons with the {table} table and ln(E/0.29 eV)"]
+        log = {
+            Regulator.NEUTRINO_MASS: "ln(E/0.29 eV)",
+            Regulator.MOMENTUM_CUT: "ln(T/0.29 eV)",
+            Regulator.MEDIUM: "the logarithm of the medium",
+        }[self.regulator]
+        lines = [f"equivalent photons with the {table} table and {log}"]
         end = photon.table_range(self.target.symbol, table)[1]
         if self._goes_on_with_elam and high_kev > end:
             start = max(low_kev, end)
@@ -233,6 +231,16 @@ class ElectronScattering:
         )
 
     def _photons(self, recoil: FloatArray) -> FloatArray:
+        result = self._vacuum_photons(recoil)
+        if self.regulator is not Regulator.NEUTRINO_MASS:
+            log = atomic.regulator_logarithm(
+                recoil, self.regulator, symbol=self.target.symbol
+            )
+            result[0] = 0.5 * log * result[3]
+            result[3] = 0.0
+        return result
+
+    def _vacuum_photons(self, recoil: FloatArray) -> FloatArray:
         symbol, table = self.target.symbol, self.photoabsorption
         if not self._goes_on_with_elam:
             return photon.epa_expansion(symbol, recoil, table)

@@ -49,7 +49,7 @@ __all__ = ["cross_section", "template"]
 @click.option(
     "--regulator", type=click.Choice([r.value for r in Regulator]),
     default="neutrino-mass", show_default=True,
-    help="What ends the logarithm of the virtual photons (method atomic).",
+    help="What ends the logarithm of the virtual photons.",
 )  # fmt: skip
 @click.option(
     "--sin2-theta-w", type=float, default=0.23863, show_default=True,

@@ -136,8 +136,19 @@ def test_regulators() -> None:
     assert any("medium" in note for note in scattering.notes(0.1, 1.0))
     with pytest.raises(InputError, match="regulator"):
         ElectronScattering(TRANSITION, "Ge", "atomic", regulator="none")
-    with pytest.raises(ModelError, match="regulator"):
-        ElectronScattering(TRANSITION, "Ge", "epa+stepped", regulator="medium")
+    # the equivalent photons have the same choice: ln(T/m) in place of ln(E/m)
+    photons = [
+        float(
+            cross_section(
+                TRANSITION, "Ge", 1.0, 1.0, method="epa", coupling=1e-12, regulator=name
+            )
+        )
+        for name in ("neutrino-mass", "momentum-cut", "medium")
+    ]
+    assert photons[1] / photons[0] == pytest.approx(
+        np.log(1e3 / 0.29) / np.log(1e6 / 0.29), rel=1e-9
+    )
+    assert photons[2] < photons[1]
     with pytest.raises(ModelError, match="neutrino energy"):
         regulator_logarithm(np.ones(1), "neutrino-mass")
 
