@@ -20,7 +20,7 @@ from nuem.analysis.prediction import channel_flux
 from nuem.inputs.backgrounds import Lines
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.schema import Experiment
-from nuem.inputs.vocabulary import COUPLING_UNIT, Process
+from nuem.inputs.vocabulary import COUPLING_UNIT, Method, Process
 
 if TYPE_CHECKING:
     from nuem.analysis.events.scatter import Band, Scatter
@@ -155,9 +155,10 @@ class Drawing:
         assert flux is not None
         signal = self._experiment.signals[0]
         high = min(2 * float(self._edges[-1]), 30.0)
-        recoil = np.geomspace(
-            max(0.05, channel.response.floor.canonical / 2), high, 600
-        )
+        floor = channel.response.floor.canonical
+        # an atomic table need not reach below the floor
+        low = floor if signal.method is Method.ATOMIC else max(0.05, floor / 2)
+        recoil = np.geomspace(low, high, 600)
         curves = {}
         for process, (coupling, label) in _TYPICAL.items():
             spectrum = recoil_spectrum(

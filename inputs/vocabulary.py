@@ -69,6 +69,7 @@ class Method(StrEnum):
     STEPPED = "stepped"
     EPA = "epa"
     EPA_STEPPED = "epa+stepped"
+    ATOMIC = "atomic"
 
 
 class Flavour(StrEnum):

@@ -142,14 +142,14 @@ class Fold:
         return self._any.lowest_recoil_kev
 
     def covering(self, recoil_kev: float) -> Fold:
-        """The same with Henke's table, if the present one begins higher up."""
+        """The same with Henke's photons, if the present tables begin higher up."""
         if self._any.lowest_recoil_kev <= recoil_kev:
             return self
         henke = {
             flavour: scattering(
                 s.process,
                 s.target,
-                s.method,
+                Method.EPA_STEPPED if s.method is Method.ATOMIC else s.method,
                 s.flavour,
                 replace(s.options, photoabsorption=Photoabsorption.HENKE),
             )
@@ -170,7 +170,9 @@ class Fold:
             factor = one.targets_per_kg * SECONDS_PER_DAY
             weight = moments[..., reached]
             for monomial, expansion in one.rate_expansion(recoil_kev[reached]).items():
-                rate = (expansion * weight).sum(axis=tuple(range(weight.ndim - 1)))
+                # most expansions end before the last functions of the basis
+                used = weight[: len(expansion)]
+                rate = (expansion * used).sum(axis=tuple(range(used.ndim - 1)))
                 result[self._rename(monomial, flavour)][reached] += factor * rate
         return result
 

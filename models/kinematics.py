@@ -1,9 +1,9 @@
 """Two-body kinematics, and cross sections as expansions in the neutrino energy.
 
 At a fixed recoil every cross section here is a short sum over functions of the
-neutrino energy: 1, 1/E, 1/E^2 and ln E. An *expansion* holds the four factors,
-with E in MeV. The fold with a flux then needs four integrals of the flux for each
-recoil and no more, which is both fast and free of a grid in the energy.
+neutrino energy: 1, 1/E, 1/E^2, and the same times ln E. An *expansion* holds the factors, with
+E in MeV; those that are 0 at the end may be left out. The fold with a flux then needs
+six integrals of the flux for each recoil and no more, which is both fast and free of a grid in the energy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 #: The functions of the neutrino energy (in MeV) that an expansion multiplies.
-BASIS: Final = ("1", "1/E", "1/E^2", "ln E")
+BASIS: Final = ("1", "1/E", "1/E^2", "ln E", "ln E/E", "ln E/E^2")
 
 
 def maximum_recoil(
@@ -80,7 +80,7 @@ def minimum_energy(
 
 
 def basis(energy_mev: ArrayLike) -> FloatArray:
-    """Values of the basis functions, shape (4, ...).
+    """Values of the basis functions, shape (6, ...).
 
     Examples
     --------
@@ -88,9 +88,9 @@ def basis(energy_mev: ArrayLike) -> FloatArray:
     array([1.  , 0.5 , 0.25])
     """
     energy = positive(energy_mev, "energy_mev")
-    return np.stack(
-        [np.ones_like(energy), 1.0 / energy, 1.0 / energy**2, np.log(energy)]
-    )
+    inverse, log = 1.0 / energy, np.log(energy)
+    powers = [np.ones_like(energy), inverse, inverse**2]
+    return np.stack([*powers, *(log * power for power in powers)])
 
 
 def evaluate_expansion(expansion: FloatArray, energy_mev: ArrayLike) -> FloatArray:
@@ -99,7 +99,7 @@ def evaluate_expansion(expansion: FloatArray, energy_mev: ArrayLike) -> FloatArr
     Parameters
     ----------
     expansion : ndarray
-        Shape (4, ...), factors of the basis functions.
+        Shape (k, ...), factors of the first k basis functions.
     energy_mev : array_like
         Neutrino energy, MeV, broadcast against the trailing shape.
 
@@ -115,6 +115,6 @@ def evaluate_expansion(expansion: FloatArray, energy_mev: ArrayLike) -> FloatArr
     """
     values = basis(energy_mev)
     result = expansion[0] * values[0]
-    for factor, value in zip(expansion[1:], values[1:], strict=True):
+    for factor, value in zip(expansion[1:], values[1:], strict=False):
         result = result + factor * value
     return np.asarray(result, dtype=np.float64)

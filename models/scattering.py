@@ -12,6 +12,11 @@
     it gives the ratio of free-electron to atomic limits of Chen et al. (2014) to a
     few per cent, while the larger of the two does not. Binding raises only the
     millicharge term: weak and magnetic scattering are never given to photons.
+``atomic``
+    Responses calculated from the Dirac equation of the atom, from a table
+    (:mod:`nuem.models.atomic`): every electromagnetic and vector term; the weak axial
+    term from the charge response; the products of g_V or the charge with g_A, smaller
+    by T/E, stepped.
 """
 
 from __future__ import annotations
@@ -31,6 +36,13 @@ from nuem.inputs.vocabulary import (
 )
 from nuem.models import free_electron, regulators
 from nuem.models.arrays import ArrayLike, FloatArray, positive
+from nuem.models.atomic.table import load_table
+from nuem.models.atomic_terms import (
+    atomic_notes,
+    atomic_terms,
+    check_atomic,
+    regulator_note,
+)
 from nuem.models.constants import ALPHA, ELECTRON_MASS_KEV
 from nuem.models.conventions import convention_notes
 from nuem.models.couplings import as_flavour, electron_couplings
@@ -111,6 +123,8 @@ class ElectronScattering:
                 found=f"epa for {self.process}",
                 expected="epa+stepped, stepped or free",
             )
+        if self.method is Method.ATOMIC:
+            check_atomic(self._symbols, self.options)
 
     @property
     def monomials(self) -> tuple[str, ...]:
@@ -155,16 +169,21 @@ class ElectronScattering:
     @property
     def lowest_recoil_kev(self) -> float:
         """Lowest energy transfer that the method covers, keV."""
+        if self.method is Method.ATOMIC:
+            return max(load_table(symbol).valid_kev[0] for symbol in self._symbols)
         return self._table_range[0] if self.uses_photons else 0.0
 
     @property
     def metadata(self) -> dict[str, object]:
         """The choices that matter here."""
         photons = self.uses_photons
+        regulator = self._regulator.description if photons else None
+        if self.method is Method.ATOMIC and self.process in _MILLICHARGE:
+            regulator = regulator_note(self.options)
         return {
             "sin2_theta_w": self.options.sin2_theta_w,
             "photoabsorption": str(self._table) if photons else None,
-            "regulator": self._regulator.description if photons else None,
+            "regulator": regulator,
             "convention": str(self.options.convention),
         }
 
@@ -179,6 +198,8 @@ class ElectronScattering:
         points: list[FloatArray] = [np.empty(0)]
         if self.method is not Method.FREE:
             points.append(np.array(self.target.bindings_kev))
+        if self.method is Method.ATOMIC:
+            points.extend(load_table(symbol).recoil_kev for symbol in self._symbols)
         if self.uses_photons:
             for symbol in self._symbols:
                 points.append(
@@ -198,6 +219,10 @@ class ElectronScattering:
         lines = list(
             convention_notes(Convention(self.options.convention), self.process)
         )
+        if self.method is Method.ATOMIC:
+            lines.extend(atomic_notes(self._symbols))
+            if self.process in _MILLICHARGE:
+                lines.append(f"regulator {regulator_note(self.options)}")
         if not self.uses_photons:
             return tuple(lines)
         table = self._table
@@ -265,15 +290,18 @@ class ElectronScattering:
         -------
         dict of str to ndarray
             Monomial to factors of (1, 1/E, 1/E^2, ln E) with E in MeV, shape
-            (4, ...), cm^2/keV per formula unit. The limit T_max is left to the
+            (4, ...), for ``atomic`` with (ln E)/E and (ln E)/E^2 shape (6, ...),
+            cm^2/keV per formula unit. The limit T_max is left to the
             caller.
 
         Raises
         ------
         ModelError
-            If a recoil is outside the photoabsorption table.
+            If a recoil is outside the photoabsorption or atomic table.
         """
         recoil = positive(recoil_kev, "recoil_kev")
+        if self.method is Method.ATOMIC:
+            return self._atomic(recoil)
         if self.method is Method.FREE:
             electrons: FloatArray | float = self.target.electrons
         else:
@@ -298,6 +326,16 @@ class ElectronScattering:
             quadratic = free_electron.quadratic_expansion(recoil, radius)
             terms["r2^2"] = electrons * quadratic
         return terms
+
+    def _atomic(self, recoil: FloatArray) -> dict[str, FloatArray]:
+        total: dict[str, FloatArray] = {}
+        for part in self.target.components:
+            terms = atomic_terms(
+                self.process, part.element, self.flavour, self.options, recoil
+            )
+            for name, values in terms.items():
+                total[name] = total.get(name, 0.0) + part.count * values
+        return total
 
     def _charge_squared(
         self, recoil: FloatArray, electrons: FloatArray | float

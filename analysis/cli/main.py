@@ -25,6 +25,7 @@ _COMMANDS = {
     "histogram": ("events", "histogram", "Events to histograms and cut flow."),
     "template": ("predicting", "template", "Expected signal by bin."),
     "workspace": ("inferring", "workspace", "Histograms and template to pyhf JSON."),
+    "atom": ("atomic", "atom", "The atomic ionisation table of an element."),
     "limit": ("inferring", "limit", "Upper limit from a pyhf workspace."),
     "fit": ("diagnosing", "fit", "Best fit, uncertainties, pulls and correlations."),
     "scan": ("diagnosing", "scan", "-2 ln L against a parameter, and its islands."),

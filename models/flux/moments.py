@@ -1,7 +1,7 @@
 """Integrals of a flux above a limit, weighted with functions of the energy.
 
-A recoil T needs the flux above E_min(T), weighted with 1, 1/E, 1/E^2 and ln E
-(:mod:`nuem.models.kinematics`). On each panel the weighted density is expanded in
+A recoil T needs the flux above E_min(T), weighted with 1, 1/E, 1/E^2, and with the
+same times ln E (:mod:`nuem.models.kinematics`). On each panel the weighted density is expanded in
 Legendre polynomials, whose integrals from any point to the end of the panel are
 known; whole panels above are summed once. So thousands of recoils cost a table
 look-up each, and the density is called at a thousand points in all.
@@ -63,12 +63,14 @@ class MomentTable:
         half = 0.5 * np.diff(self._edges)
         if points.size > 1:
             energy, _ = nodes(self._edges, _ORDER)
-            weighted = (basis(energy) * density(energy)).reshape(4, half.size, _ORDER)
+            weighted = (basis(energy) * density(energy)).reshape(
+                len(BASIS), half.size, _ORDER
+            )
         else:
-            weighted = np.zeros((4, half.size, _ORDER))
+            weighted = np.zeros((len(BASIS), half.size, _ORDER))
         polynomials = np.polynomial.legendre.legvander(x, _ORDER - 1)
         norm = np.arange(_ORDER) + 0.5
-        #: Legendre coefficients, times half the width: shape (4, panels, order)
+        #: Legendre coefficients, times half the width: shape (6, panels, order)
         self._series = (weighted * w) @ polynomials * norm * half[:, None]
         whole = 2.0 * self._series[:, :, 0]
         above = np.cumsum(whole[:, ::-1], axis=1)[:, ::-1]
@@ -88,7 +90,7 @@ class MomentTable:
         Returns
         -------
         ndarray
-            Shape (4, ...): weights 1, 1/E, 1/E^2, ln E with E in MeV.
+            Shape (6, ...): weights 1, 1/E, 1/E^2, and these times ln E, E in MeV.
         """
         lower = np.asarray(lower_mev, dtype=np.float64)
         flat = lower.ravel()

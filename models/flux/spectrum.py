@@ -17,6 +17,7 @@ from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import Flavour
 from nuem.models.arrays import ArrayLike, FloatArray, positive
 from nuem.models.flux.moments import MomentTable
+from nuem.models.kinematics import BASIS
 
 __all__ = ["Continuum", "Flux", "Line"]
 
@@ -205,10 +206,10 @@ class Flux:
         Returns
         -------
         ndarray
-            Shape (4, ...), per cm^2 s times the weight with E in MeV.
+            Shape (6, ...), per cm^2 s times the weight with E in MeV.
         """
         chosen = self.flavours if flavour is None else (Flavour(flavour),)
-        total = np.zeros((4, *np.shape(lower_mev)))
+        total = np.zeros((len(BASIS), *np.shape(lower_mev)))
         for name in chosen:
             if name in self._tables:
                 total += self._tables[name](lower_mev)

@@ -57,8 +57,9 @@ def test_variations_of_a_signal_on_nuclei() -> None:
     assert reached.any()
     for name in ("quenching", "spectrum", "trigger-efficiency", "cut-efficiency"):
         up, down = (t.evaluate(1e-10)[reached] for t in signal.variations[name])
-        assert np.all(up >= nominal[reached])
-        assert np.all(down <= nominal[reached])
+        # bins that the variation does not reach are the same but for rounding
+        assert np.all(up >= nominal[reached] * (1 - 1e-12))
+        assert np.all(down <= nominal[reached] * (1 + 1e-12))
         assert not np.array_equal(up, down)
     again = Prediction.from_dict(json.loads(json.dumps(prediction.to_dict())))
     assert again.signals["on"][0].method is None

@@ -105,7 +105,14 @@ def test_moments_against_adaptive_quadrature(flavour: Flavour, lower: float) -> 
     points = [p for p in flux.breakpoints_mev if lower < p < 12.0]
     ends = [lower, *points, 12.0]
     for index, weight in enumerate(
-        (np.ones_like, np.reciprocal, lambda e: 1 / e**2, np.log)
+        (
+            np.ones_like,
+            np.reciprocal,
+            lambda e: 1 / e**2,
+            np.log,
+            lambda e: np.log(e) / e,
+            lambda e: np.log(e) / e**2,
+        )
     ):
         expected = sum(
             integrate.quad(

@@ -1,0 +1,300 @@
+"""From an element to its table: all energies, all subshells, with and without polarisation.
+
+One thread, a few minutes. The numbers are rounded to ten digits, so that a table is the
+same bit for bit when it is made again on the same machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from nuem.inputs.errors import ModelError
+from nuem.models import photon
+from nuem.models.arrays import FloatArray
+from nuem.models.atomic.merging import RULE, polarised_weight
+from nuem.models.atomic.moments import MULTIPOLE_LIMIT, subshell_moments
+from nuem.models.atomic.response import (
+    KEPT,
+    photoabsorption_cm2,
+    subshell_response,
+)
+from nuem.models.atomic.rpa import polarisation_factors
+from nuem.models.atomic.scf import Atom, solve_atom
+from nuem.models.atomic.table import AtomicTable
+from nuem.models.atomic.units import HARTREE_KEV, LIGHT
+
+__all__ = ["build_table", "energy_grid", "thresholds", "validity"]
+
+_LOW, _HIGH = 0.05, 200.0
+_PER_DECADE = 24
+#: Points just above an edge, as fractions of its energy.
+_ABOVE = (0.01, 0.04)
+#: Half of the gap that an edge leaves in the grid, relative.
+_HAIR = 1e-6
+#: Points that are this near to an edge do not count in the comparison with data.
+_NEAR_EDGE = 0.06
+_TOLERANCE = 0.10
+#: Below this energy a solid or a liquid is not a set of atoms, whatever the agreement.
+_LOWEST_VALID = 0.1
+
+
+def thresholds(atom: Atom) -> FloatArray:
+    """Ionisation energies of the subshells, keV: measured, or else calculated.
+
+    Measured ones are the edges listed by ``xraydb`` (Elam, Ravel and Sieber 2002); a
+    subshell without one has the eigenvalue of its orbital.
+
+    Examples
+    --------
+    >>> from nuem.models.atomic.scf import solve_atom
+    >>> thresholds(solve_atom("Ge"))[:3]
+    array([11.103 ,  1.4146,  1.2481])
+    """
+    import xraydb
+
+    edges = xraydb.xray_edges(atom.symbol)
+    return np.array(
+        [
+            float(edges[orbital.shell.name].energy) / 1e3
+            if orbital.shell.name in edges
+            else -orbital.energy * HARTREE_KEV
+            for orbital in atom.orbitals
+        ]
+    )
+
+
+def energy_grid(
+    edges_kev: FloatArray, low: float = _LOW, high: float = _HIGH
+) -> tuple[FloatArray, FloatArray]:
+    """Energy transfers of a table: even in the logarithm, every edge on both sides.
+
+    Returns
+    -------
+    recoil, edges : ndarray
+        Rising, keV; the edges inside the range.
+
+    Examples
+    --------
+    >>> recoil, inside = energy_grid(np.array([0.01, 1.0]), 0.5, 2.0)
+    >>> inside, int(np.sum(recoil < 1.0))
+    (array([1.]), 9)
+    """
+    inside = np.unique(edges_kev[(edges_kev > low) & (edges_kev < high)])
+    bounds = [low, *(float(edge) for edge in inside), high]
+    parts = []
+    for index in range(len(bounds) - 1):
+        start, end = bounds[index], bounds[index + 1]
+        if index:
+            start *= 1.0 + _HAIR
+        if index < len(bounds) - 2:
+            end *= 1.0 - _HAIR
+        count = max(2, math.ceil(_PER_DECADE * math.log10(end / start))) + 1
+        part = np.geomspace(start, end, count)
+        if index:
+            extra = np.array([bounds[index] * (1.0 + f) for f in _ABOVE])
+            extra = extra[extra < 0.97 * end]
+            # the regular points that would crowd the extra ones go
+            far = np.array(
+                [i in (0, count - 1) or np.all(abs(np.log(x / extra)) > 0.02)
+                 for i, x in enumerate(part)]
+            )  # fmt: skip
+            part = np.unique(np.concatenate([part[far], extra]))
+        parts.append(part)
+    return np.concatenate(parts), inside
+
+
+def build_table(
+    symbol: str,
+    *,
+    exchange: float = 1.0,
+    low_kev: float = _LOW,
+    high_kev: float = _HIGH,
+    say: Callable[[str], None] | None = None,
+) -> AtomicTable:
+    """Calculate the table of an element.
+
+    Parameters
+    ----------
+    symbol : str
+        Chemical symbol, 2 <= Z <= 60.
+    exchange : float
+        alpha_x of the potential.
+    low_kev, high_kev : float
+        Range of the energy transfer.
+    say : callable, optional
+        Told what is going on, a line at a time.
+
+    Returns
+    -------
+    AtomicTable
+
+    Raises
+    ------
+    ModelError
+        If the atom does not converge, or a response is negative.
+    """
+    atom = solve_atom(symbol, exchange=exchange)
+    bindings = thresholds(atom)
+    recoil, edges = energy_grid(bindings, low_kev, high_kev)
+    weights = polarised_weight(recoil, bindings)
+    alone, merged = [], []
+    for index, (energy, weight) in enumerate(zip(recoil, weights, strict=True)):
+        if say is not None and index % 10 == 0:
+            say(f"{symbol}: {index} of {recoil.size} energies")
+        one, two = _moments(atom, bindings, float(energy), float(weight))
+        alone.append(one)
+        merged.append(two)
+    moments = _rounded(np.array([alone, merged]))
+    if not np.all(np.isfinite(moments)) or np.any(moments[..., :8] <= 0.0):
+        raise ModelError(
+            "a response is negative or not a number",
+            field=symbol,
+            expected="positive: report it, with the versions of `nuem info`",
+        )
+    valid = validity(symbol, recoil, edges, moments[1, :, 7])
+    return AtomicTable(
+        symbol,
+        _rounded(recoil, 14),
+        edges,
+        moments,
+        _metadata(atom, bindings, valid),
+    )
+
+
+def _moments(
+    atom: Atom, bindings: FloatArray, recoil: float, weight: float
+) -> tuple[FloatArray, FloatArray]:
+    """Moments of all subshells at one energy: independent, and merged."""
+    transfer = recoil / HARTREE_KEV
+    factors = None
+    momenta = None
+    if weight > 0.0:
+        momenta = np.geomspace(transfer / LIGHT, math.sqrt(2.0 * transfer) + 3.0, 12)
+        factors = polarisation_factors(atom, transfer, momenta, KEPT)
+        factors = 1.0 + weight * (factors - 1.0)
+    parts = [
+        subshell_moments(
+            atom, orbital, transfer, float(binding) / HARTREE_KEV,
+            factors=factors, factor_momenta=momenta,
+        )
+        for orbital, binding in zip(atom.orbitals, bindings, strict=True)
+    ]  # fmt: skip
+    total = np.sum(parts, axis=0)
+    return total[0], total[1]
+
+
+def independent_photoabsorption(
+    atom: Atom, bindings_kev: FloatArray, recoil_kev: float
+) -> float:
+    """Photoabsorption of independent electrons at one energy, cm^2."""
+    transfer = recoil_kev / HARTREE_KEV
+    return sum(
+        float(
+            photoabsorption_cm2(
+                transfer,
+                subshell_response(
+                    atom, orbital, transfer - binding, [transfer / LIGHT], 8
+                ).total_transverse,
+            )[0]
+        )
+        for orbital, binding in zip(
+            atom.orbitals, bindings_kev / HARTREE_KEV, strict=True
+        )
+        if transfer > binding
+    )
+
+
+def validity(
+    symbol: str, recoil: FloatArray, edges: FloatArray, real: FloatArray
+) -> tuple[float, float]:
+    """Where the photoabsorption of a table agrees with data to 10 %.
+
+    The data are those of Henke up to 30 keV, of Elam above. Points within 6 % of an
+    edge are left out: the data are smeared or shifted there.
+
+    Parameters
+    ----------
+    symbol : str
+        Element.
+    recoil, edges, real : ndarray
+        Of the table: energies, edges, R_T at q = T per keV.
+
+    Returns
+    -------
+    tuple of float
+        From the first energy above which all agree, but not below 0.1 keV, to the end
+        of the table, keV.
+    """
+    deviation = compare(symbol, recoil, real)
+    far = np.all(np.abs(np.log(recoil[:, None] / edges)) > _NEAR_EDGE, axis=1)
+    wrong = np.flatnonzero(
+        far & (recoil > _LOWEST_VALID) & ~(np.abs(deviation) <= _TOLERANCE)
+    )
+    if wrong.size == 0:
+        return max(_LOWEST_VALID, float(recoil[0])), float(recoil[-1])
+    start = wrong[-1] + 1
+    if start >= recoil.size:
+        raise ModelError(
+            "photoabsorption agrees with data nowhere", field="symbol", found=symbol
+        )
+    return float(recoil[start]), float(recoil[-1])
+
+
+def compare(symbol: str, recoil: FloatArray, real: FloatArray) -> FloatArray:
+    """Relative deviation of the photoabsorption of a table from data."""
+    sigma = photoabsorption_cm2(recoil / HARTREE_KEV, real * HARTREE_KEV)
+    end = photon.table_range(symbol, "henke")[1]
+    low = recoil <= end
+    data = np.empty_like(recoil)
+    data[low] = photon.photoabsorption(symbol, recoil[low], "henke")
+    data[~low] = photon.photoabsorption(symbol, recoil[~low], "elam")
+    return np.asarray(sigma / data - 1.0)
+
+
+def _rounded(values: FloatArray, digits: int = 10) -> FloatArray:
+    """Values with so many significant digits."""
+    scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values) + 1e-300)))
+    return np.asarray(np.round(values * scale) / scale)
+
+
+def _metadata(
+    atom: Atom, bindings: FloatArray, valid: tuple[float, float]
+) -> dict[str, Any]:
+    return {
+        "code": f"nuem {version('nuem')}",
+        "method": (
+            "Dirac-Hartree-Slater, all multipoles; polarisation by the time-dependent "
+            "local density approximation"
+        ),
+        "potential": {
+            "exchange alpha_x": atom.exchange,
+            "tail": "Latter",
+            "configuration": {
+                o.shell.name: round(o.shell.electrons, 6) for o in atom.orbitals
+            },
+            "eigenvalues in keV": {
+                o.shell.name: round(-o.energy * HARTREE_KEV, 7) for o in atom.orbitals
+            },
+        },
+        "thresholds in keV": {
+            o.shell.name: float(b) for o, b in zip(atom.orbitals, bindings, strict=True)
+        },
+        "threshold source": "xraydb (Elam, Ravel, Sieber 2002); else the eigenvalue",
+        "grid": {
+            "step": atom.grid.step,
+            "last radius": round(float(atom.grid.r[-1]), 6),
+            "energies per decade": _PER_DECADE,
+            "multipole limit": MULTIPOLE_LIMIT,
+            "polarised multipoles": KEPT,
+        },
+        "merging": RULE,
+        "units": "integrals in powers of keV, see nuem.models.atomic.moments",
+        "regulator": "none: it is applied at evaluation",
+        "valid_kev": list(valid),
+        "validity": "photoabsorption within 10 % of Henke (above 30 keV: Elam), above 0.1 keV",
+    }

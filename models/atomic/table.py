@@ -1,0 +1,280 @@
+"""Tables of moments of an atom: files, interpolation, range of validity.
+
+A table holds the ten integrals of :data:`MOMENTS` at energy transfers that are dense
+around the absorption edges, twice: for independent electrons, and merged with the
+polarised response. It knows nothing of the regulator of the photon propagator, of the
+neutrino energy or of a coupling. Reading and evaluating it needs NumPy alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from nuem.inputs.errors import InputError, ModelError
+from nuem.inputs.files import atomic_path
+from nuem.models.arrays import ArrayLike, FloatArray, positive, read_only
+
+__all__ = ["MOMENTS", "AtomicTable", "available", "load_table", "read_table"]
+
+SCHEMA = "nuem-atomic-1"
+
+#: Names of the integrals, in the order of their axis: see :mod:`nuem.models.atomic.moments`.
+MOMENTS = (
+    "l_0", "l_1", "l_2", "l_3", "t_1", "t_2", "t_3", "real", "near_a", "near_b",
+)  # fmt: skip
+
+#: Integrals that are interpolated in their logarithm; the others, which may be
+#: negative, as ratios to ``real``.
+_POSITIVE = 8
+
+
+@dataclass(frozen=True, eq=False)
+class AtomicTable:
+    """Moments of an atom against the energy transfer.
+
+    Attributes
+    ----------
+    symbol : str
+        Element.
+    recoil_kev : ndarray, shape (n,)
+        Energy transfers, rising; each edge inside the range stands twice, a hair below
+        and above.
+    edges_kev : ndarray
+        Absorption edges inside the range.
+    moments : ndarray, shape (2, n, 10)
+        For independent electrons, and merged with the polarised response; powers of keV.
+    metadata : mapping
+        How it was made: potential, thresholds, grids, rule of merging, validity.
+
+    Examples
+    --------
+    >>> table = load_table("Ge")
+    >>> table.valid_kev[0] <= 0.1 and table.valid_kev[1] >= 100.0
+    True
+    """
+
+    symbol: str
+    recoil_kev: FloatArray
+    edges_kev: FloatArray
+    moments: FloatArray
+    metadata: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        """Prepare the interpolation: cubic between the edges."""
+        set_ = object.__setattr__
+        set_(self, "recoil_kev", read_only(self.recoil_kev))
+        set_(self, "edges_kev", read_only(self.edges_kev))
+        set_(self, "moments", read_only(self.moments))
+        set_(self, "metadata", MappingProxyType(dict(self.metadata)))
+        x = np.log(self.recoil_kev)
+        values = np.array(self.moments)
+        values[..., _POSITIVE:] /= values[..., 7:8]
+        # a ratio of Q^2 in keV^2 to T^2 without its power law is flatter still
+        values[..., 8] *= self.recoil_kev**2
+        values[..., :_POSITIVE] = np.log(values[..., :_POSITIVE])
+        starts = np.searchsorted(self.recoil_kev, self.edges_kev)
+        slopes = np.empty_like(values)
+        bounds = [0, *(int(s) for s in starts), x.size]
+        for first, last in itertools.pairwise(bounds):
+            slopes[:, first:last] = _slopes(x[first:last], values[:, first:last])
+        set_(self, "_x", x)
+        set_(self, "_values", values)
+        set_(self, "_slopes", slopes)
+
+    @property
+    def range_kev(self) -> tuple[float, float]:
+        """First and last energy transfer of the table."""
+        return float(self.recoil_kev[0]), float(self.recoil_kev[-1])
+
+    @property
+    def valid_kev(self) -> tuple[float, float]:
+        """Where photoabsorption agrees with the data to 10 %, and the table ends."""
+        low, high = self.metadata["valid_kev"]
+        return float(low), float(high)
+
+    def at(
+        self,
+        recoil_kev: ArrayLike,
+        *,
+        polarised: bool = True,
+        outside: bool = False,
+    ) -> FloatArray:
+        """Moments at energy transfers.
+
+        Parameters
+        ----------
+        recoil_kev : array_like
+            Energy transfers, keV, any shape.
+        polarised : bool
+            Merged with the polarised response, or independent electrons.
+        outside : bool
+            Allow what is in the table and outside the range of validity.
+
+        Returns
+        -------
+        ndarray, shape (10, ...)
+
+        Raises
+        ------
+        ModelError
+            If an energy is outside.
+        """
+        recoil = positive(recoil_kev, "recoil_kev")
+        low, high = self.range_kev if outside else self.valid_kev
+        wrong = (recoil < low) | (recoil > high)
+        if np.any(wrong):
+            raise ModelError(
+                f"outside the atomic table of {self.symbol}"
+                + ("" if outside else " (where photoabsorption is good to 10 %)"),
+                field="recoil_kev",
+                found=f"{recoil[wrong].flat[0]:g} keV",
+                expected=f"{low:g} to {high:g} keV; method stepped or epa+stepped",
+            )
+        x = np.log(recoil)
+        grid: FloatArray = self._x  # type: ignore[attr-defined]
+        index = np.clip(np.searchsorted(grid, x, side="right") - 1, 0, grid.size - 2)
+        width = grid[index + 1] - grid[index]
+        s = np.clip((x - grid[index]) / width, 0.0, 1.0)[..., None]
+        values: FloatArray = self._values[int(polarised)]  # type: ignore[attr-defined]
+        slopes: FloatArray = self._slopes[int(polarised)]  # type: ignore[attr-defined]
+        one, two = values[index], values[index + 1]
+        d_one, d_two = (
+            slopes[index] * width[..., None],
+            slopes[index + 1] * width[..., None],
+        )
+        result = (
+            (1.0 + 2.0 * s) * (1.0 - s) ** 2 * one
+            + s * (1.0 - s) ** 2 * d_one
+            + s * s * (3.0 - 2.0 * s) * two
+            + s * s * (s - 1.0) * d_two
+        )
+        result[..., :_POSITIVE] = np.exp(result[..., :_POSITIVE])
+        result[..., _POSITIVE:] *= result[..., 7:8]
+        result[..., 8] /= recoil**2
+        return np.moveaxis(result, -1, 0)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the table: an npz of arrays and one JSON string, no pickles.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        text = json.dumps(dict(self.metadata), sort_keys=True, allow_nan=False)
+        with atomic_path(path) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                schema=np.array(SCHEMA),
+                symbol=np.array(self.symbol),
+                recoil_kev=self.recoil_kev,
+                edges_kev=self.edges_kev,
+                moments=self.moments,
+                metadata=np.array(text),
+            )
+        return Path(path)
+
+
+def _slopes(x: FloatArray, values: FloatArray) -> FloatArray:
+    """Derivatives along axis 1 from parabolas through three neighbours."""
+    step = np.diff(x)[:, None]
+    secant = np.diff(values, axis=1) / step
+    slopes = np.empty_like(values)
+    if x.size == 2:
+        slopes[:] = secant
+        return slopes
+    before, after = step[:-1], step[1:]
+    middle = (secant[:, :-1] * after + secant[:, 1:] * before) / (before + after)
+    slopes[:, 1:-1] = middle
+    slopes[:, 0] = 2.0 * secant[:, 0] - middle[:, 0]
+    slopes[:, -1] = 2.0 * secant[:, -1] - middle[:, -1]
+    return slopes
+
+
+def available() -> tuple[str, ...]:
+    """Elements with a table in the package.
+
+    Examples
+    --------
+    >>> "Ge" in available()
+    True
+    """
+    folder = resources.files("nuem.inputs") / "tables" / "atomic"
+    if not folder.is_dir():
+        return ()
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name[:-4] for name in names if name.endswith(".npz")))
+
+
+@lru_cache(maxsize=32)
+def load_table(symbol: str) -> AtomicTable:
+    """Table of an element from the package.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+
+    Examples
+    --------
+    >>> load_table("Ge").symbol
+    'Ge'
+    """
+    if symbol not in available():
+        raise ModelError(
+            "no atomic table for this element",
+            field="target",
+            found=symbol,
+            expected="one of "
+            + ", ".join(available())
+            + f"; `nuem atom {symbol} -o FILE` makes one",
+        )
+    path = resources.files("nuem.inputs") / "tables" / "atomic" / f"{symbol}.npz"
+    return read_table(Path(str(path)))
+
+
+def read_table(path: str | Path) -> AtomicTable:
+    """Read a table from a file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is something else.
+    """
+    try:
+        with np.load(Path(path), allow_pickle=False) as data:
+            if str(data["schema"]) != SCHEMA:
+                raise InputError(
+                    "not an atomic table of this version",
+                    file=path,
+                    field="schema",
+                    found=str(data["schema"]),
+                    expected=SCHEMA,
+                )
+            table = AtomicTable(
+                str(data["symbol"]),
+                data["recoil_kev"],
+                data["edges_kev"],
+                data["moments"],
+                json.loads(str(data["metadata"])),
+            )
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"not an atomic table ({type(error).__name__})", file=path
+        ) from None
+    if table.moments.shape != (2, table.recoil_kev.size, len(MOMENTS)):
+        raise InputError(
+            "an atomic table of the wrong shape", file=path, found=table.moments.shape
+        )
+    return table

@@ -1,0 +1,121 @@
+"""Terms of neutrino-electron scattering from the tables of atomic responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nuem.inputs.errors import ModelError
+from nuem.inputs.vocabulary import Convention, Flavour, Process, Regulator
+from nuem.models import free_electron
+from nuem.models.arrays import FloatArray
+from nuem.models.atomic import kinematics as atomic
+from nuem.models.atomic.table import load_table
+from nuem.models.couplings import ElectronCouplings, electron_couplings
+from nuem.models.options import Options
+from nuem.models.targets import Element
+
+__all__ = ["atomic_notes", "atomic_terms", "check_atomic", "regulator_note"]
+
+
+def check_atomic(symbols: Iterable[str], options: Options) -> None:
+    """Refuse atoms without a table and formulas that the responses do not have.
+
+    Raises
+    ------
+    ModelError
+        Naming what to run, or what to choose.
+    """
+    for symbol in symbols:
+        load_table(symbol)
+    if options.convention is not Convention.PHYSICAL:
+        raise ModelError(
+            "atomic responses have the physical formulas alone", field="convention",
+            found=str(options.convention), expected="physical, or another method",
+        )  # fmt: skip
+
+
+def regulator_note(options: Options) -> str:
+    """The regulator in words."""
+    regulator = Regulator(options.regulator)
+    return "medium" if regulator is Regulator.MEDIUM else f"{regulator} 0.29 eV"
+
+
+def atomic_notes(symbols: Iterable[str]) -> list[str]:
+    """Which tables were used, and from where to where they hold."""
+    lines = []
+    for symbol in symbols:
+        low, high = load_table(symbol).valid_kev
+        lines.append(f"atomic responses of {symbol}, {low:g} to {high:g} keV")
+    return lines
+
+
+def atomic_terms(
+    process: Process,
+    element: Element,
+    flavour: Flavour,
+    options: Options,
+    recoil: FloatArray,
+) -> dict[str, FloatArray]:
+    """Each term as an expansion in the neutrino energy, per atom.
+
+    Parameters
+    ----------
+    process : Process
+        An ``electron-`` process.
+    element : Element
+        The atom; it needs a table.
+    flavour : Flavour
+        Neutrino at the detector.
+    options : Options
+        Mixing angle and regulator.
+    recoil : ndarray
+        Energy transfer, keV.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Monomial to the factors of the basis of :mod:`nuem.models.kinematics`.
+
+    Raises
+    ------
+    ModelError
+        If there is no table, or a recoil is outside it.
+    """
+    moments = load_table(element.symbol).at(recoil)
+    if process is Process.ELECTRON_MAGNETIC:
+        return {"mu^2": atomic.magnetic_expansion(recoil, moments)}
+    terms: dict[str, FloatArray] = {}
+    g = electron_couplings(flavour, options.sin2_theta_w)
+    # the products with g_A vanish with T/E: free electrons, as far as loose
+    loose = element.bound_below(recoil)
+    only_v = ElectronCouplings(g.vector, 0.0)
+    only_a = ElectronCouplings(0.0, g.axial)
+
+    def mixed(shift: FloatArray | float) -> FloatArray:
+        return loose * free_electron.linear_expansion(recoil, only_a, shift)
+
+    vector = atomic.vector_expansion(recoil, moments)
+    if process is not Process.ELECTRON_MILLICHARGE_TRANSITION:
+        crossed = (
+            free_electron.sm_expansion(recoil, g)
+            - free_electron.sm_expansion(recoil, only_v)
+            - free_electron.sm_expansion(recoil, only_a)
+        )
+        axial = atomic.axial_expansion(recoil, moments)
+        terms["1"] = g.vector**2 * vector + g.axial**2 * axial
+        terms["1"][: len(crossed)] += loose * crossed
+    if process is Process.ELECTRON_MILLICHARGE:
+        terms["q"] = g.vector * atomic.interference_expansion(recoil, moments)
+        extra = mixed(free_electron.millicharge_shift(recoil))
+        terms["q"][: len(extra)] += extra
+    if process is Process.ELECTRON_CHARGE_RADIUS:
+        shift = free_electron.charge_radius_shift()
+        terms["r2"] = 2.0 * g.vector * shift * vector
+        extra = mixed(shift)
+        terms["r2"][: len(extra)] += extra
+        terms["r2^2"] = shift**2 * vector
+    elif process is not Process.ELECTRON_SM:
+        terms["q^2"] = atomic.charge_expansion(
+            recoil, moments, Regulator(options.regulator), symbol=element.symbol
+        )
+    return terms

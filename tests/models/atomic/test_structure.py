@@ -1,0 +1,126 @@
+"""Orbitals: against the hydrogenic Dirac atom, measured levels, orthogonality."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from nuem.inputs.errors import InputError, ModelError
+from nuem.models.atomic.angular import strength
+from nuem.models.atomic.bessel import spherical_bessel
+from nuem.models.atomic.configuration import Subshell, configuration
+from nuem.models.atomic.continuum import continuum_orbital
+from nuem.models.atomic.grid import radial_grid
+from nuem.models.atomic.scf import bound_orbital, solve_atom
+from nuem.models.atomic.units import HARTREE_KEV, LIGHT
+from nuem.models.targets import element
+
+#: Germanium, eV: measured edges (xraydb) and the calculation with alpha_x = 1.
+MEASURED = {"K": 11103.1, "L1": 1414.6, "M1": 180.1, "M2": 124.9, "M3": 120.8}
+CALCULATED = {
+    "K": 11067.0, "L1": 1402.4, "L2": 1255.5, "L3": 1222.8, "M1": 179.3, "M2": 129.4,
+    "M3": 125.0, "M4": 38.8, "M5": 38.2, "N1": 14.8, "N2": 6.5, "N3": 6.3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("n", "kappa"),
+    [(1, -1), (2, -1), (2, 1), (2, -2), (3, 2), (3, -3), (4, -4), (5, 1)],
+)
+def test_hydrogenic_energies(n: int, kappa: int) -> None:
+    """Sommerfeld's formula at Z = 32."""
+    z, grid = 32, radial_grid(32)
+    shell = Subshell(n, kappa, 1.0)
+    found = bound_orbital(shell, z, grid, -z / grid.r, -z / grid.r_half).energy
+    gamma = math.sqrt(kappa**2 - (z / LIGHT) ** 2)
+    whole = n - abs(kappa) + gamma
+    # c^2 (1/sqrt(1 + x^2) - 1) without the loss of digits
+    x = (z / LIGHT / whole) ** 2
+    expected = LIGHT**2 * math.expm1(-0.5 * math.log1p(x))
+    assert found == pytest.approx(expected, rel=1e-8)
+
+
+def test_levels_of_germanium() -> None:
+    atom = solve_atom("Ge")
+    found = {o.shell.name: -o.energy * HARTREE_KEV * 1e3 for o in atom.orbitals}
+    for name, energy in CALCULATED.items():
+        assert found[name] == pytest.approx(energy, abs=0.06)
+    for name, tolerance in (
+        ("K", 0.005),
+        ("L1", 0.01),
+        ("M1", 0.01),
+        ("M2", 0.04),
+        ("M3", 0.04),
+    ):
+        assert found[name] == pytest.approx(MEASURED[name], rel=tolerance)
+    assert atom.grid.weight @ atom.density == pytest.approx(32.0, abs=1e-6)
+
+
+def test_exchange_of_kohn_and_sham() -> None:
+    """Binds less: 10937 and 30.3 eV."""
+    atom = solve_atom("Ge", exchange=2.0 / 3.0)
+    found = {o.shell.name: -o.energy * HARTREE_KEV * 1e3 for o in atom.orbitals}
+    assert found["K"] == pytest.approx(10937.4, abs=0.1)
+    assert found["M4"] == pytest.approx(30.3, abs=0.06)
+
+
+@pytest.mark.parametrize("energy_ev", [1.0, 50.0, 5e3, 1e5])
+def test_bound_and_continuum_are_orthogonal(energy_ev: float) -> None:
+    atom = solve_atom("Ge")
+    worst = 0.0
+    for orbital in atom.orbitals:
+        p, q = continuum_orbital(
+            atom, orbital.shell.kappa, energy_ev / 1e3 / HARTREE_KEV
+        )
+        assert np.any(p != 0.0)
+        overlap = atom.grid.weight @ (p * orbital.p + q * orbital.q)
+        worst = max(worst, abs(overlap))
+    assert worst < 1e-8
+
+
+def test_configurations() -> None:
+    for number in range(2, 61):
+        import periodictable
+
+        symbol = str(periodictable.elements[number].symbol)
+        shells = configuration(symbol)
+        assert sum(s.electrons for s in shells) == pytest.approx(number)
+        assert element(symbol).number == number
+    caesium = {s.name: s.electrons for s in configuration("Cs")}
+    assert caesium["P1"] == 1.0
+    assert caesium["N5"] == 6.0
+    silver = {s.name: s.electrons for s in configuration("Ag")}
+    assert (silver["N4"], silver["N5"], silver["O1"]) == (4.0, 6.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "error"), [("U", ModelError), ("Gx", InputError), ("H", ModelError)]
+)
+def test_atoms_that_are_not_there(symbol: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        solve_atom(symbol)
+
+
+def test_bessel_functions() -> None:
+    from scipy.special import spherical_jn
+
+    x = np.geomspace(1e-6, 300.0, 61)
+    found = spherical_bessel(x, 150)
+    expected = np.array([spherical_jn(order, x) for order in range(151)])
+    np.testing.assert_allclose(found, expected, atol=3e-15)
+    large = expected > 1e-12
+    np.testing.assert_allclose(found[large], expected[large], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kappa", [-1, 2, -4, 60])
+def test_angular_factors_are_complete(kappa: int) -> None:
+    """The sum over kappa' of both parities of C(2J + 1)/... is that of unit vectors."""
+    for rank in (0, 1, 5):
+        total = sum(
+            strength(other, rank, kappa) + strength(-other, rank, kappa)
+            for other in range(1, 80)
+        )
+        # each kappa' counts twice: once with either parity
+        assert total == pytest.approx(2 * abs(kappa), rel=1e-11)
