@@ -18,6 +18,8 @@ from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.profile import start_grid
 from nuem.analysis.inference.toys import throw
 
+pytestmark = pytest.mark.study
+
 TOYS = int(os.environ.get("NUEM_TOYS", "30000"))
 #: Three standard deviations of a share of 0.9, of the toys and of the critical value.
 NOISE = 3 * np.sqrt(2 * 0.09 / TOYS)
