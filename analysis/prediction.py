@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.quenching import LindhardQuenching, PolynomialQuenching
-from nuem.inputs.schema import (
-    Coupling,
-    Experiment,
-    ReactorSource,
-    Signal,
-    SolarSource,
-    Systematic,
-)
+from nuem.inputs.schema import Coupling, Experiment, Signal, Systematic
+from nuem.inputs.sources import ReactorSource, SolarSource
 from nuem.inputs.vocabulary import (
     COUPLING_DEFAULT,
     COUPLING_SYMBOL,
@@ -31,7 +25,7 @@ from nuem.inputs.vocabulary import (
 
 if TYPE_CHECKING:
     from nuem.inputs.quantities import Quantity
-    from nuem.inputs.schema import Source
+    from nuem.inputs.sources import Source
     from nuem.models.detector import Response
     from nuem.models.flux.spectrum import Flux
     from nuem.models.options import OptionWords

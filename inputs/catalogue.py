@@ -13,16 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from nuem.inputs.detectors import Detector, Period, Region, Response
 from nuem.inputs.errors import InputError
-from nuem.inputs.schema import (
-    Detector,
-    Experiment,
-    Observable,
-    Period,
-    Region,
-    Response,
-    Segment,
-)
+from nuem.inputs.observation import Observable, Segment
+from nuem.inputs.schema import Experiment
 from nuem.inputs.yaml import read_yaml, scalar
 
 __all__ = [

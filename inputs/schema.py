@@ -7,31 +7,26 @@ a key that nothing acts on is refused.
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from nuem.inputs.backgrounds import Background, FreePerBin, HalfLife, Name
-from nuem.inputs.errors import InputError
-from nuem.inputs.expressions import parse
+from nuem.inputs.detectors import Detector, Override, Period, Region
+from nuem.inputs.fields import Text
+from nuem.inputs.observation import (
+    Calibration,
+    EventLayout,
+    Observable,
+)
 from nuem.inputs.quantities import (
     CouplingValue,
     Curve,
-    Energy,
-    Exposure,
     Fraction,
-    Length,
-    Mass,
-    NumberTable,
-    ParticleFlux,
-    ParticleRate,
-    Power,
     Strict,
-    Time,
 )
-from nuem.inputs.quenching import Quenching
 from nuem.inputs.simulation import Simulation
+from nuem.inputs.sources import Source
 from nuem.inputs.vocabulary import (
     COUPLING_SYMBOL,
     COUPLING_UNIT,
@@ -45,49 +40,14 @@ from nuem.inputs.vocabulary import (
     WeakCouplings,
 )
 
-__all__ = [
-    "Calibration",
-    "Coupling",
-    "Cut",
-    "Detector",
-    "Document",
-    "EventLayout",
-    "Experiment",
-    "Observable",
-    "Override",
-    "Period",
-    "Published",
-    "ReactorSource",
-    "Region",
-    "Response",
-    "RunsLayout",
-    "Segment",
-    "Signal",
-    "SnsSource",
-    "SolarSource",
-    "Systematic",
-]
-
-_Text = Annotated[str, Field(min_length=1)]
-
-
-def _is_expression(text: str) -> str:
-    try:
-        parse(text)
-    except InputError as error:
-        raise ValueError(str(error)) from error
-    return text
-
-
-_ExpressionText = Annotated[str, Field(min_length=1), AfterValidator(_is_expression)]
-_Names = Annotated[list[Name], Field(min_length=1)]
+__all__ = ["Coupling", "Document", "Experiment", "Published", "Signal", "Systematic"]
 
 
 class Document(Strict):
     """Where the experiment is described."""
 
     kind: Literal["journal", "preprint", "slides", "poster"]
-    citation: _Text
+    citation: Text
     doi: str | None = None
     arxiv: str | None = None
 
@@ -100,10 +60,10 @@ class Coupling(Strict):
 
     symbol: Literal["q", "mu", "r2"]
     reference: CouplingValue
-    definition: _Text
+    definition: Text
     flavours: list[Flavour] = Field(min_length=1)
-    sign: _Text
-    zero: _Text
+    sign: Text
+    zero: Text
 
     @model_validator(mode="after")
     def _unit_fits(self) -> Coupling:
@@ -164,281 +124,6 @@ class Signal(Strict):
 
     def _is_default(self, name: str) -> bool:
         return bool(getattr(self, name) == type(self).model_fields[name].default)
-
-
-class ReactorSource(Strict):
-    """A reactor core, from its quoted total flux or from power and distance.
-
-    ``component: spent-fuel`` stands for the spent fuel beside such a core, which has
-    weights of its own: it shines in OFF.
-    """
-
-    kind: Literal["reactor"]
-    name: Name
-    component: Literal["core", "spent-fuel"] = "core"
-    conversion: Literal["huber-mueller", "mueller"] = "huber-mueller"
-    non_equilibrium: bool = False
-    total_flux: ParticleFlux | None = None
-    power: Power | None = None
-    distance: Length | None = None
-    fission_fractions: NumberTable
-    weights: NumberTable
-
-    @model_validator(mode="after")
-    def _has_one_normalisation(self) -> ReactorSource:
-        by_power = self.power is not None and self.distance is not None
-        if (self.total_flux is not None) == by_power or (
-            (self.power is None) != (self.distance is None)
-        ):
-            msg = "give either 'total_flux' or both 'power' and 'distance'"
-            raise ValueError(msg)
-        return self
-
-    @field_validator("fission_fractions")
-    @classmethod
-    def _sums_to_one(cls, table: NumberTable) -> NumberTable:
-        wanted = {"235U", "238U", "239Pu", "241Pu"}
-        if set(table.values) != wanted:
-            msg = f"needs exactly {', '.join(sorted(wanted))}"
-            raise ValueError(msg)
-        if abs(sum(table.values.values()) - 1) > 1e-6:
-            msg = f"fission fractions sum to {sum(table.values.values()):g}, not 1"
-            raise ValueError(msg)
-        return table
-
-
-class SolarSource(Strict):
-    """The Sun: branches of the standard solar model, with flavour conversion."""
-
-    kind: Literal["solar"]
-    name: Name
-    branches: list[Literal["pp", "7Be", "pep", "8B", "hep", "13N", "15O", "17F"]] = (
-        Field(min_length=1)
-    )
-    model: Literal["B16-GS98", "B16-AGSS09"]
-    weights: NumberTable
-
-
-class SnsSource(Strict):
-    """Pions and muons at rest, from a flux or from protons, yield and distance."""
-
-    kind: Literal["sns"]
-    name: Name
-    flux_per_flavour: ParticleFlux | None = None
-    protons: ParticleRate | None = None
-    yield_per_proton: Fraction | None = None
-    distance: Length | None = None
-    weights: NumberTable
-
-    @model_validator(mode="after")
-    def _has_one_normalisation(self) -> SnsSource:
-        parts = (self.protons, self.yield_per_proton, self.distance)
-        there = [part for part in parts if part is not None]
-        if len(there) != (3 if self.flux_per_flavour is None else 0):
-            msg = (
-                "give either 'flux_per_flavour' or all of 'protons', "
-                "'yield_per_proton' and 'distance'"
-            )
-            raise ValueError(msg)
-        return self
-
-
-Source = Annotated[ReactorSource | SolarSource | SnsSource, Field(discriminator="kind")]
-
-
-class Response(Strict):
-    """From true recoil to measured energy.
-
-    Attributes
-    ----------
-    resolution : Curve
-        Gaussian sigma in keV as a function of the true energy E in keV.
-    kernel_width : float
-        The kernel is cut at this many sigma.
-    floor : Energy
-        Recoils below are not modelled.
-    max_below_floor : float
-        Largest fraction of the leading signal term in a bin that may come from below
-        the floor before the analysis stops.
-    trigger_efficiency : Curve
-        Of the true energy, before noise.
-    cut_efficiency : Curve
-        Of the measured energy.
-    quenching : Quenching
-        From recoils of nuclei to ionisation; all of the above acts on the latter.
-    """
-
-    resolution: Curve
-    kernel_width: Annotated[float, Field(gt=0, le=10)]
-    floor: Energy
-    max_below_floor: Annotated[float, Field(ge=0, le=1)] = 0.1
-    trigger_efficiency: Curve
-    cut_efficiency: Curve
-    quenching: Quenching | None = None
-
-
-class Detector(Strict):
-    """A target that sees the source; ``select`` picks its events.
-
-    ``target`` is an element (``Ge``), one isotope (``Ge72``) or a formula (``CsI``).
-    """
-
-    name: Name
-    title: _Text
-    target: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9.()\[\]]*$")]
-    mass: Mass
-    response: Response
-    select: _ExpressionText | None = None
-
-
-class Period(Strict):
-    """A time in which the source has one state.
-
-    Attributes
-    ----------
-    exposure, live_time : Exposure or Time, one of them
-        What was collected: the size of a simulation, and the exposure of data whose
-        files carry no live time.
-    start : Time
-        Begin, counted from the first start of data taking; time laws need it.
-    select, runs : str, list of int
-        The events and runs of the period: an expression, or a run list.
-    """
-
-    name: Name
-    title: _Text
-    exposure: Exposure | None = None
-    live_time: Time | None = None
-    start: Time
-    select: _ExpressionText | None = None
-    runs: list[int] | None = Field(None, min_length=1)
-
-    @model_validator(mode="after")
-    def _has_one_exposure(self) -> Period:
-        if (self.exposure is None) == (self.live_time is None):
-            msg = "give either 'exposure' or 'live_time'"
-            raise ValueError(msg)
-        if self.select is not None and self.runs is not None:
-            msg = "give either 'select' or 'runs'"
-            raise ValueError(msg)
-        return self
-
-
-class Region(Strict):
-    """A part of the detector or a class of events; may have a tree of its own."""
-
-    name: Name
-    title: _Text
-    tree: str | None = None
-    mass: Mass | None = None
-    select: _ExpressionText | None = None
-
-
-class Override(Strict):
-    """What differs in some channels; later entries win over earlier ones."""
-
-    detector: Name | None = None
-    period: Name | None = None
-    region: Name | None = None
-    mass: Mass | None = None
-    live_time: Time | None = None
-    response: Response | None = None
-    exclude: bool = False
-
-    @model_validator(mode="after")
-    def _does_something(self) -> Override:
-        if self.detector is None and self.period is None and self.region is None:
-            msg = "name a detector, period or region"
-            raise ValueError(msg)
-        if not (self.mass or self.live_time or self.response or self.exclude):
-            msg = "override changes nothing"
-            raise ValueError(msg)
-        return self
-
-
-class Segment(Strict):
-    """Equal bins from ``start`` to ``stop``, in the unit of the observable."""
-
-    start: float
-    stop: float
-    width: Annotated[float, Field(gt=0)]
-
-    @model_validator(mode="after")
-    def _divides(self) -> Segment:
-        bins = (self.stop - self.start) / self.width
-        if bins < 0.5 or abs(bins - round(bins)) > 1e-6:
-            msg = f"{self.start:g} to {self.stop:g} is not a multiple of {self.width:g}"
-            raise ValueError(msg)
-        return self
-
-
-class Observable(Strict):
-    """What is histogrammed: an expression of branches, and its bins."""
-
-    name: Name
-    title: _Text
-    expression: _ExpressionText
-    unit: Literal["keVee", "keVnr", "keV"]
-    binning: list[Segment] = Field(min_length=1)
-
-    @field_validator("binning")
-    @classmethod
-    def _joins(cls, segments: list[Segment]) -> list[Segment]:
-        for a, b in itertools.pairwise(segments):
-            if abs(a.stop - b.start) > 1e-9:
-                msg = f"segment ends at {a.stop:g}, the next begins at {b.start:g}"
-                raise ValueError(msg)
-        if segments[0].start < 0:
-            msg = "bins below 0"
-            raise ValueError(msg)
-        return segments
-
-
-class RunsLayout(Strict):
-    """Names in the tree that has one entry a run."""
-
-    tree: _Text = "runs"
-    run: _Text = "run"
-    start: _Text = "start"
-    live_time: _Text = "live_time_s"
-
-
-class Cut(Strict):
-    """A named cut; events that fulfil the expression stay."""
-
-    name: Name
-    title: _Text
-    expression: _ExpressionText
-
-
-class EventLayout(Strict):
-    """How the ROOT files are laid out; ``runs: null`` for files without live time."""
-
-    tree: _Text = "events"
-    run: _Text = "run"
-    runs: RunsLayout | None = RunsLayout()
-    derived: dict[str, _ExpressionText] = Field(default_factory=dict)
-    cuts: list[Cut] = Field(default_factory=list)
-
-
-class Calibration(Strict):
-    """The band of calibration events that the search events are drawn over."""
-
-    title: _Text
-    x: _ExpressionText
-    y: _ExpressionText
-    x_title: _Text
-    y_title: _Text
-    x_binning: Segment
-    quantiles: tuple[float, float]
-
-    @field_validator("quantiles")
-    @classmethod
-    def _ascend(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < value[0] < 0.5 < value[1] < 1:
-            msg = "expected a quantile below and one above 0.5"
-            raise ValueError(msg)
-        return value
 
 
 class Systematic(Strict):
@@ -514,16 +199,16 @@ class Published(Strict):
     interval: tuple[float | None, float | None]
     unit: Literal["e", "mu_B", "cm^2"]
     cl: Annotated[float, Field(gt=0, lt=1)]
-    statistic: _Text
+    statistic: Text
     sided: Literal["one", "two", "unstated"]
-    place: _Text
+    place: Text
 
 
 class Experiment(Strict):
     """One experiment: all that an analysis needs to know besides its events."""
 
     name: Name
-    title: _Text
+    title: Text
     document: Document
     blind: bool
     coupling: Coupling

@@ -1,6 +1,6 @@
 """Closed forms for parameters of single bins (MC statistics, free bins).
 
-R. Barlow, C. Beeston, Comput. Phys. Commun. 77 (1993) 219, treat MC statistics alike.
+R. Barlow, C. Beeston, Comput. Phys. Communications 77 (1993) 219, treat MC statistics alike.
 """
 
 from __future__ import annotations

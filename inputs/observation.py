@@ -1,0 +1,101 @@
+"""What is counted: the layout of the files, cuts, observables and their bins."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from nuem.inputs.backgrounds import Name
+from nuem.inputs.fields import ExpressionText, Text
+from nuem.inputs.quantities import (
+    Strict,
+)
+
+__all__ = ["Calibration", "Cut", "EventLayout", "Observable", "RunsLayout", "Segment"]
+
+
+class Segment(Strict):
+    """Equal bins from ``start`` to ``stop``, in the unit of the observable."""
+
+    start: float
+    stop: float
+    width: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _divides(self) -> Segment:
+        bins = (self.stop - self.start) / self.width
+        if bins < 0.5 or abs(bins - round(bins)) > 1e-6:
+            msg = f"{self.start:g} to {self.stop:g} is not a multiple of {self.width:g}"
+            raise ValueError(msg)
+        return self
+
+
+class Observable(Strict):
+    """What is histogrammed: an expression of branches, and its bins."""
+
+    name: Name
+    title: Text
+    expression: ExpressionText
+    unit: Literal["keVee", "keVnr", "keV"]
+    binning: list[Segment] = Field(min_length=1)
+
+    @field_validator("binning")
+    @classmethod
+    def _joins(cls, segments: list[Segment]) -> list[Segment]:
+        for a, b in itertools.pairwise(segments):
+            if abs(a.stop - b.start) > 1e-9:
+                msg = f"segment ends at {a.stop:g}, the next begins at {b.start:g}"
+                raise ValueError(msg)
+        if segments[0].start < 0:
+            msg = "bins below 0"
+            raise ValueError(msg)
+        return segments
+
+
+class RunsLayout(Strict):
+    """Names in the tree that has one entry a run."""
+
+    tree: Text = "runs"
+    run: Text = "run"
+    start: Text = "start"
+    live_time: Text = "live_time_s"
+
+
+class Cut(Strict):
+    """A named cut; events that fulfil the expression stay."""
+
+    name: Name
+    title: Text
+    expression: ExpressionText
+
+
+class EventLayout(Strict):
+    """How the ROOT files are laid out; ``runs: null`` for files without live time."""
+
+    tree: Text = "events"
+    run: Text = "run"
+    runs: RunsLayout | None = RunsLayout()
+    derived: dict[str, ExpressionText] = Field(default_factory=dict)
+    cuts: list[Cut] = Field(default_factory=list)
+
+
+class Calibration(Strict):
+    """The band of calibration events that the search events are drawn over."""
+
+    title: Text
+    x: ExpressionText
+    y: ExpressionText
+    x_title: Text
+    y_title: Text
+    x_binning: Segment
+    quantiles: tuple[float, float]
+
+    @field_validator("quantiles")
+    @classmethod
+    def _ascend(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] < 0.5 < value[1] < 1:
+            msg = "expected a quantile below and one above 0.5"
+            raise ValueError(msg)
+        return value

@@ -1,0 +1,101 @@
+"""Neutrino sources: reactor cores, the Sun, a spallation source."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from nuem.inputs.backgrounds import Name
+from nuem.inputs.quantities import (
+    Fraction,
+    Length,
+    NumberTable,
+    ParticleFlux,
+    ParticleRate,
+    Power,
+    Strict,
+)
+
+__all__ = ["ReactorSource", "SnsSource", "SolarSource", "Source"]
+
+
+class ReactorSource(Strict):
+    """A reactor core, from its quoted total flux or from power and distance.
+
+    ``component: spent-fuel`` stands for the spent fuel beside such a core, which has
+    weights of its own: it shines in OFF.
+    """
+
+    kind: Literal["reactor"]
+    name: Name
+    component: Literal["core", "spent-fuel"] = "core"
+    conversion: Literal["huber-mueller", "mueller"] = "huber-mueller"
+    non_equilibrium: bool = False
+    total_flux: ParticleFlux | None = None
+    power: Power | None = None
+    distance: Length | None = None
+    fission_fractions: NumberTable
+    weights: NumberTable
+
+    @model_validator(mode="after")
+    def _has_one_normalisation(self) -> ReactorSource:
+        by_power = self.power is not None and self.distance is not None
+        if (self.total_flux is not None) == by_power or (
+            (self.power is None) != (self.distance is None)
+        ):
+            msg = "give either 'total_flux' or both 'power' and 'distance'"
+            raise ValueError(msg)
+        return self
+
+    @field_validator("fission_fractions")
+    @classmethod
+    def _sums_to_one(cls, table: NumberTable) -> NumberTable:
+        wanted = {"235U", "238U", "239Pu", "241Pu"}
+        if set(table.values) != wanted:
+            msg = f"needs exactly {', '.join(sorted(wanted))}"
+            raise ValueError(msg)
+        if abs(sum(table.values.values()) - 1) > 1e-6:
+            msg = f"fission fractions sum to {sum(table.values.values()):g}, not 1"
+            raise ValueError(msg)
+        return table
+
+
+class SolarSource(Strict):
+    """The Sun: branches of the standard solar model, with flavour conversion."""
+
+    kind: Literal["solar"]
+    name: Name
+    branches: list[Literal["pp", "7Be", "pep", "8B", "hep", "13N", "15O", "17F"]] = (
+        Field(min_length=1)
+    )
+    model: Literal["B16-GS98", "B16-AGSS09"]
+    weights: NumberTable
+
+
+class SnsSource(Strict):
+    """Pions and muons at rest, from a flux or from protons, yield and distance."""
+
+    kind: Literal["sns"]
+    name: Name
+    flux_per_flavour: ParticleFlux | None = None
+    protons: ParticleRate | None = None
+    yield_per_proton: Fraction | None = None
+    distance: Length | None = None
+    weights: NumberTable
+
+    @model_validator(mode="after")
+    def _has_one_normalisation(self) -> SnsSource:
+        parts = (self.protons, self.yield_per_proton, self.distance)
+        there = [part for part in parts if part is not None]
+        if len(there) != (3 if self.flux_per_flavour is None else 0):
+            msg = (
+                "give either 'flux_per_flavour' or all of 'protons', "
+                "'yield_per_proton' and 'distance'"
+            )
+            raise ValueError(msg)
+        return self
+
+
+#: Any source, told apart by its ``kind``.
+Source = Annotated[ReactorSource | SolarSource | SnsSource, Field(discriminator="kind")]
