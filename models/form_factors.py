@@ -1,4 +1,4 @@
-"""Form factors of nuclei, F(|q|) with F(0) = 1.
+"""Form factors of nuclei, F(abs(q)) with F(0) = 1.
 
 All are written without differences of nearly equal numbers, so that they keep
 their digits down to q = 0. The momentum transfer of a recoil T is

@@ -156,7 +156,7 @@ def dielectric_deviation(
     density_g_cm3: float,
     source: Photoabsorption | str = "henke",
 ) -> FloatArray:
-    """|1 - eps| of a target at photon energies.
+    """Modulus of 1 - eps of a target at photon energies.
 
     Examples
     --------
@@ -221,7 +221,7 @@ class Logarithm:
         Raises
         ------
         ModelError
-            Where the medium leaves no room for equivalent photons (|1 - eps| > 1),
+            Where the medium leaves no room for equivalent photons (abs(1 - eps) > 1),
             or its tables end.
         """
         zero = np.zeros_like(recoil)
