@@ -12,6 +12,7 @@ the detector has recorded.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -38,7 +39,7 @@ class Shape(Protocol):
         ...
 
 
-class _Continuous:
+class _Continuous(ABC):
     """A shape that is stretched with the energy scale, and does not widen."""
 
     def counts(
@@ -53,8 +54,8 @@ class _Continuous:
         factor = float(positive(energy_scale, "energy_scale"))
         return self._integrals(bin_edges(edges_kev), factor)
 
-    def _integrals(self, bins: FloatArray, scale: float) -> FloatArray:
-        raise NotImplementedError
+    @abstractmethod
+    def _integrals(self, bins: FloatArray, scale: float) -> FloatArray: ...
 
 
 @dataclass(frozen=True)

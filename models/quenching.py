@@ -7,6 +7,7 @@ extrapolated: outside its range a quenching raises.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +23,7 @@ __all__ = ["Lindhard", "Polynomial", "Quenching", "Tabulated"]
 _STEPS = 60
 
 
-class Quenching:
+class Quenching(ABC):
     """What all forms of quenching share; they bring ``_ionisation`` and ``_slope``."""
 
     #: Recoils that are covered, keVnr.
@@ -30,16 +31,16 @@ class Quenching:
     #: Recoils where the derivative jumps, keVnr.
     breakpoints_kevnr: tuple[float, ...] = ()
 
-    def _ionisation(self, recoil: FloatArray) -> FloatArray:
-        raise NotImplementedError
+    @abstractmethod
+    def _ionisation(self, recoil: FloatArray) -> FloatArray: ...
 
-    def _slope(self, recoil: FloatArray) -> FloatArray:
-        raise NotImplementedError
+    @abstractmethod
+    def _slope(self, recoil: FloatArray) -> FloatArray: ...
 
     @property
+    @abstractmethod
     def description(self) -> str:
         """One line for the record."""
-        raise NotImplementedError
 
     def _checked(self, recoil_kevnr: ArrayLike) -> FloatArray:
         recoil = positive(recoil_kevnr, "recoil_kevnr")
@@ -108,13 +109,13 @@ class Quenching:
             top = np.where(below, top, middle)
         return np.asarray(np.exp(0.5 * (bottom + top)))
 
+    @abstractmethod
     def opened(self) -> Quenching:
         """The same without its lower end, to estimate what lies below it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def vary(self, factor: float) -> Quenching:
         """Quenching with its strength times a factor, for a nuisance parameter."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
