@@ -149,6 +149,14 @@ class Template:
         )
         if not same or self.unit != other.unit:
             raise InputError("templates with different bins or units cannot be added")
+        shared = {}
+        for key in ("energy", "convention"):
+            ours, theirs = self.metadata.get(key), other.metadata.get(key)
+            if None not in (ours, theirs) and ours != theirs:
+                raise InputError(
+                    "templates cannot be added", field=key, found=theirs, expected=ours
+                )
+            shared[key] = theirs if ours is None else ours
         return Template(
             _sum(self.coefficients, other.coefficients),
             self.edges,
@@ -156,7 +164,7 @@ class Template:
             _sum(self.below_floor, other.below_floor),
             self.leading,
             tuple(dict.fromkeys(self.notes + other.notes)),
-            {"sum of": (dict(self.metadata), dict(other.metadata))},
+            {"sum of": (dict(self.metadata), dict(other.metadata)), **shared},
         )
 
 

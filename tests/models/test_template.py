@@ -292,3 +292,14 @@ def test_bad_ranges() -> None:
         template(TRANSITION, "Ge", CORE, None, [0.005, 1.0], method="epa+stepped")
     with pytest.raises(InputError, match="flux"):
         template(TRANSITION, "Ge", 1e13, None, [0.3, 1.0], method="free")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", ["energy", "convention"])
+def test_templates_of_different_meaning_are_not_added(key: str) -> None:
+    one, two = (
+        Template({"q^2": [1.0]}, ([0.0, 1.0],), metadata={key: word})
+        for word in ("keVee", "keVnr")
+    )
+    with pytest.raises(InputError, match=f"{key}: templates cannot be added"):
+        one + two
+    assert (one + one).metadata[key] == "keVee"
