@@ -25,7 +25,7 @@ __all__ = ["histogram", "simulate"]
 @click.option("-o", "--output", help="ROOT file [default: results/NAME/events.root].")
 @click.option("--events", type=int, help="Expected number of events: scales exposure.")
 @click.option("--exposure-scale", type=float, help="Factor on the exposure.")
-@click.option("--seed", default=2026, show_default=True, help="Same seed, same arrays.")
+@click.option("--seed", default=1, show_default=True, help="Same seed, same arrays.")
 @click.option("--coupling", default=0.0, help="Coupling to inject, in its unit.")
 @click.option(
     "--truth", metavar="FILE.yaml",

@@ -95,6 +95,14 @@ class Likelihood:
         self._index = {n: i for i, n in enumerate(self.names)}
         outer = self.arrays.outer
         self.outer_free = ~model.fixed[outer]
+        for label, start, low, high in zip(
+            self.names, self.init, self.arrays.low, self.arrays.high, strict=True
+        ):
+            if not low <= start <= high:
+                raise InputError(
+                    "a parameter starts outside its bounds", file=name, field=label,
+                    found=f"{start:g}", expected=f"{low:g} to {high:g}",
+                )  # fmt: skip
         for label, (low, high) in (bounds or {}).items():
             i = self.index(label)
             self.arrays.low[i], self.arrays.high[i] = low, high

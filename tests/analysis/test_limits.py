@@ -269,7 +269,7 @@ def _unknown_poi(document: Spec) -> None:
         (_idle, InferenceError, "mu: the parameter of interest acts on no"),
         (_other_length, InputError, "samples of different length"),
         (_no_poi, InputError, "no parameter of interest"),
-        (_outside, InferenceError, r"w\.json: mu: no upper limit in range"),
+        (_outside, InputError, r"w\.json: mu: a parameter starts outside its bounds"),
         (_unknown_poi, InputError, "nu: the parameter of interest acts on nothing"),
     ],
     ids=lambda part: getattr(part, "__name__", "").strip("_"),
