@@ -24,7 +24,7 @@ from nuem.inputs.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from nuem.inputs.quantities import Quantity
+    from nuem.inputs.quantities import NeutrinoRange, Quantity
     from nuem.inputs.sources import Source
     from nuem.models.detector import Response
     from nuem.models.flux.spectrum import Flux
@@ -217,7 +217,7 @@ def channel_flux(experiment: Experiment, channel: Channel) -> Flux | None:
         weight = source.weights.values[channel.period.name]
         if weight == 0:
             continue
-        flux = _source_flux(source).scale(weight)
+        flux = _source_flux(source).scale(weight).named(source.name)
         total = flux if total is None else total + flux
     if total is not None:
         _check_flavours(experiment, total.flavours)
@@ -232,6 +232,7 @@ def _source_flux(source: Source) -> Flux:
     if isinstance(source, ReactorSource):
         core = reactor_flux(
             flux=_number(source.total_flux),
+            normalisation_mev=_range(source.flux_range),
             power_gw=_number(source.power),
             distance_m=_number(source.distance),
             fractions=source.fission_fractions.values,
@@ -245,6 +246,12 @@ def _source_flux(source: Source) -> Flux:
         yield_per_proton=_number(source.yield_per_proton),
         distance_m=_number(source.distance),
     )
+
+
+def _range(quoted: NeutrinoRange | None) -> tuple[float, float]:
+    if quoted is None:
+        return 0.0, np.inf
+    return quoted.low, np.inf if quoted.high is None else quoted.high
 
 
 def _number(quantity: Quantity | None) -> float | None:
@@ -352,10 +359,12 @@ def predict(
     {'on': 1, 'off': 0}
     """
     edges = bin_edges(experiment.observables[0])
+    fluxes = {c.name: channel_flux(experiment, c) for c in channels(experiment)}
+    _check_components(experiment, fluxes.values())
     signals: dict[str, tuple[SignalTemplate, ...]] = {}
     known: dict[str, SignalTemplate] = {}
     for channel in channels(experiment):
-        flux = channel_flux(experiment, channel)
+        flux = fluxes[channel.name]
         if flux is None:
             signals[channel.name] = ()
             continue
@@ -387,7 +396,7 @@ def _calculate(
     edges: NDArray[np.float64],
     varied: Iterable[tuple[str, Systematic]],
 ) -> SignalTemplate:
-    from nuem.models.flux import vary
+    from nuem.models.flux import variation_names, vary
     from nuem.models.template import template
 
     options = signal_options(signal)
@@ -424,11 +433,13 @@ def _calculate(
                     found = at(response.vary(cut=(step, systematic.shape)))
                 case _:
                     component = systematic.component or ""
-                    if systematic.energy_dependence == "published":
-                        source = vary(flux, component, step)
+                    if component not in variation_names(flux):
+                        found = nominal  # it shines in another channel
+                    elif systematic.energy_dependence == "published":
+                        found = at(response, vary(flux, component, step))
                     else:
-                        source = vary(flux, component, 1.0, step)
-                    found = at(response, source)
+                        sign = float(np.sign(step))
+                        found = at(response, vary(flux, component, sign, size))
             pair.append(found)
         variations[name] = (pair[0], pair[1])
     method = None if signal.method is None else str(signal.method)
@@ -448,6 +459,19 @@ def _check_floor(
             found=f"{share[worst]:.0%}",
             expected=f"at most {allowed:.0%} (response.max_below_floor)",
         )
+
+
+def _check_components(experiment: Experiment, fluxes: Iterable[Flux | None]) -> None:
+    from nuem.models.flux import variation_names
+
+    there = {n: None for f in fluxes if f is not None for n in variation_names(f)}
+    for systematic in experiment.systematics:
+        if systematic.effect == "spectrum" and systematic.component not in there:
+            raise InputError(
+                "no source has this component", file=experiment.name,
+                field=f"systematics.{systematic.name}.component",
+                found=systematic.component, expected="one of " + ", ".join(there),
+            )  # fmt: skip
 
 
 def _check_flavours(experiment: Experiment, there: Iterable[Flavour]) -> None:

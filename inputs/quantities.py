@@ -27,6 +27,7 @@ __all__ = [
     "FreeNumber",
     "Length",
     "Mass",
+    "NeutrinoRange",
     "NumberTable",
     "ParticleFlux",
     "ParticleRate",
@@ -139,6 +140,29 @@ class ParticleFlux(Quantity):
     dimension: ClassVar[str] = "flux"
     value: _Positive
     unit: Literal["/cm2/s"]
+
+
+class NeutrinoRange(Attributed):
+    """The range of neutrino energies that a number refers to, in MeV.
+
+    ``high`` may be left out: all energies from ``low`` on.
+
+    Examples
+    --------
+    >>> NeutrinoRange(low=2, unit="MeV", status="published", source="table 1").low
+    2.0
+    """
+
+    low: _NotNegative
+    high: _Positive | None = None
+    unit: Literal["MeV"]
+
+    @model_validator(mode="after")
+    def _rises(self) -> NeutrinoRange:
+        if self.high is not None and not self.low < self.high:
+            msg = f"no range of energies: {self.low:g} to {self.high:g} MeV"
+            raise ValueError(msg)
+        return self
 
 
 class Power(Quantity):

@@ -132,14 +132,16 @@ class Systematic(Strict):
     ``flux`` scales the signal; ``energy-scale``, ``resolution`` and ``efficiency``
     move every sample of the channels in one scope. The rest acts on signals alone:
     ``quenching`` on its strength (k of Lindhard), ``spectrum`` on one ``component``
-    of the flux (``235U``, ``correlated``, ``below-1.8-mev``, ``8B``, ...),
+    of the flux (``235U``, ``correlated``, ``below-1.8-mev``, ``spent-fuel``,
+    ``non-equilibrium``, ``8B``, ...),
     ``trigger-efficiency`` and ``cut-efficiency`` by a relative change that follows
     ``shape``.
 
     Attributes
     ----------
     component : str
-        For ``spectrum``: what is varied.
+        For ``spectrum``: what is varied, in all sources that have it, or with
+        ``SOURCE:`` in front in one. Channels that it does not shine in do not change.
     energy_dependence : str
         For ``spectrum``: ``flat``, or the ``published`` uncertainty against the
         energy, of which ``size`` is the part (100 % for one sigma).

@@ -10,6 +10,7 @@ from nuem.inputs.backgrounds import Name
 from nuem.inputs.quantities import (
     Fraction,
     Length,
+    NeutrinoRange,
     NumberTable,
     ParticleFlux,
     ParticleRate,
@@ -21,7 +22,12 @@ __all__ = ["ReactorSource", "SnsSource", "SolarSource", "Source"]
 
 
 class ReactorSource(Strict):
-    """A reactor core, from its quoted total flux or from power and distance.
+    """A reactor core, from its quoted flux or from power and distance.
+
+    ``total_flux`` is that of all energies, decays after neutron capture included. Where
+    a quoted flux counts only some energies (those above 2 MeV, or above the threshold
+    of inverse beta decay), ``flux_range`` says which: the whole is then about four times
+    larger.
 
     ``component: spent-fuel`` stands for the spent fuel beside such a core, which has
     weights of its own: it shines in OFF.
@@ -33,6 +39,7 @@ class ReactorSource(Strict):
     conversion: Literal["huber-mueller", "mueller"] = "huber-mueller"
     non_equilibrium: bool = False
     total_flux: ParticleFlux | None = None
+    flux_range: NeutrinoRange | None = None
     power: Power | None = None
     distance: Length | None = None
     fission_fractions: NumberTable
@@ -45,6 +52,9 @@ class ReactorSource(Strict):
             (self.power is None) != (self.distance is None)
         ):
             msg = "give either 'total_flux' or both 'power' and 'distance'"
+            raise ValueError(msg)
+        if self.flux_range is not None and self.total_flux is None:
+            msg = "'flux_range' belongs to 'total_flux', which is not there"
             raise ValueError(msg)
         return self
 

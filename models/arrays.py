@@ -1,4 +1,4 @@
-"""The array type of this room, and the two checks that every formula makes."""
+"""The array type of this room, and the checks that every formula makes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from nuem.inputs.errors import InputError
 
-__all__ = ["ArrayLike", "BoolArray", "FloatArray", "bin_edges", "positive", "read_only"]
+__all__ = ["ArrayLike", "BoolArray", "FloatArray", "bin_edges", "finite"]
+__all__ += ["not_negative", "positive", "read_only"]
 
 #: Arrays of double precision, of any shape.
 FloatArray = npt.NDArray[np.float64]
@@ -54,14 +55,42 @@ def positive(value: ArrayLike, field: str) -> FloatArray:
     array([1., 2.])
     """
     array = _as_floats(value, field)
-    wrong = ~(np.isfinite(array) & (array > 0.0))
-    if np.any(wrong):
-        first: Any = array[wrong].flat[0]
+    good = np.isfinite(array) & (array > 0.0)
+    return _checked(array, good, field, "finite numbers above 0")
+
+
+def not_negative(value: ArrayLike, field: str) -> FloatArray:
+    """Array of finite numbers from zero on; see :func:`positive`.
+
+    Examples
+    --------
+    >>> not_negative([0, 2], "energy_mev")
+    array([0., 2.])
+    """
+    array = _as_floats(value, field)
+    good = np.isfinite(array) & (array >= 0.0)
+    return _checked(array, good, field, "finite numbers from 0 on")
+
+
+def finite(value: ArrayLike, field: str) -> FloatArray:
+    """Array of finite numbers of either sign; see :func:`positive`.
+
+    Examples
+    --------
+    >>> finite(-1e-12, "charge")
+    array(-1.e-12)
+    """
+    array = _as_floats(value, field)
+    return _checked(array, np.isfinite(array), field, "finite numbers")
+
+
+def _checked(
+    array: FloatArray, good: BoolArray, field: str, expected: str
+) -> FloatArray:
+    if not np.all(good):
+        first: Any = array[~good].flat[0]
         raise InputError(
-            "out of range",
-            field=field,
-            found=f"{first:g}",
-            expected="finite numbers above 0",
+            "out of range", field=field, found=f"{first:g}", expected=expected
         )
     return array
 

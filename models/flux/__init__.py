@@ -11,7 +11,7 @@ from nuem.models.flux.reactor import (
 from nuem.models.flux.sns import BeamTime, sns_flux
 from nuem.models.flux.solar import Oscillation, solar_flux
 from nuem.models.flux.spectrum import Continuum, Flux, Line
-from nuem.models.flux.variations import vary
+from nuem.models.flux.variations import variation_names, vary
 
 __all__ = [
     "BeamTime",
@@ -25,5 +25,6 @@ __all__ = [
     "sns_flux",
     "solar_flux",
     "spent_fuel_flux",
+    "variation_names",
     "vary",
 ]

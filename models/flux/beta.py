@@ -13,7 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from nuem.models.arrays import FloatArray
+from nuem.inputs.errors import InputError
+from nuem.models.arrays import ArrayLike, FloatArray, not_negative, positive
 from nuem.models.constants import ALPHA, ELECTRON_MASS_MEV
 from nuem.models.quadrature import nodes
 
@@ -36,6 +37,11 @@ def fermi_function(charge: int, momentum: FloatArray) -> FloatArray:
         ``p^(2 gamma - 2) exp(pi eta) |Gamma(gamma + i eta)|^2`` with
         ``eta = alpha Z W/p``.
 
+    Raises
+    ------
+    InputError
+        For a momentum that is not above 0, or a charge of 137 or more.
+
     Notes
     -----
     Behrens and Buehring, "Electron Radial Wave Functions and Nuclear Beta-decay"
@@ -48,6 +54,14 @@ def fermi_function(charge: int, momentum: FloatArray) -> FloatArray:
     """
     from scipy.special import loggamma
 
+    momentum = positive(momentum, "momentum")
+    if not abs(charge) < 1.0 / ALPHA:
+        raise InputError(
+            "no Fermi function for this charge",
+            field="charge",
+            found=charge,
+            expected="between -137 and 137",
+        )
     gamma = np.sqrt(1.0 - (ALPHA * charge) ** 2)
     eta = ALPHA * charge * np.sqrt(momentum**2 + 1.0) / momentum
     log = np.pi * eta + 2.0 * loggamma(gamma + 1j * eta).real
@@ -65,6 +79,11 @@ class AllowedSpectrum:
     charge : int
         Charge of the daughter nucleus, negative for positrons.
 
+    Raises
+    ------
+    InputError
+        If the largest energy is not above 0.
+
     Examples
     --------
     >>> spectrum = AllowedSpectrum(1.0, 94)
@@ -75,6 +94,10 @@ class AllowedSpectrum:
 
     endpoint_mev: float
     charge: int
+
+    def __post_init__(self) -> None:
+        """Check the end point."""
+        positive(self.endpoint_mev, "endpoint_mev")
 
     def _shape(self, energy: FloatArray) -> FloatArray:
         kinetic = (self.endpoint_mev - energy) / ELECTRON_MASS_MEV
@@ -92,6 +115,14 @@ class AllowedSpectrum:
         x, w = nodes(edges, 10)
         return float((w * self._shape(x)).sum())
 
-    def __call__(self, energy_mev: FloatArray) -> FloatArray:
-        """Density at energies inside the support, per MeV."""
-        return self._shape(energy_mev) / self._norm
+    def __call__(self, energy_mev: ArrayLike) -> FloatArray:
+        """Density per MeV, 0 above the end point.
+
+        Raises
+        ------
+        InputError
+            For an energy below 0 or not finite.
+        """
+        energy = not_negative(energy_mev, "energy_mev")
+        inside = self._shape(np.minimum(energy, self.endpoint_mev)) / self._norm
+        return np.where(energy <= self.endpoint_mev, inside, 0.0)

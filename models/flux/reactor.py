@@ -27,6 +27,13 @@ from nuem.models.arrays import FloatArray, positive
 from nuem.models.constants import ELECTRON_CHARGE_C
 from nuem.models.flux.beta import AllowedSpectrum
 from nuem.models.flux.spectrum import Continuum, Flux
+from nuem.models.flux.uncertainty import (
+    Band,
+    OfCorrection,
+    Polyline,
+    Tabulated,
+    Uncertainty,
+)
 from nuem.models.tables import table
 
 __all__ = ["END_MEV", "ISOTOPES", "fission_fractions", "per_fission"]
@@ -37,6 +44,8 @@ ISOTOPES = ("235U", "238U", "239Pu", "241Pu")
 #: Where the spectrum is cut, MeV.
 END_MEV = 12.0
 _JOIN_MEV = 2.0
+#: Inverse beta decay sees nothing below.
+_THRESHOLD_MEV = 1.8
 
 
 @dataclass(frozen=True)
@@ -51,27 +60,14 @@ class _Exponential:
 
 @dataclass(frozen=True)
 class _Corrected:
-    """A density times an offset plus a tabulated ratio."""
+    """A density times an offset plus a tabulated ratio, which is 0 off its table."""
 
     density: Callable[[FloatArray], FloatArray]
-    energies: tuple[float, ...]
-    ratios: tuple[float, ...]
+    ratio: Polyline
     offset: float
 
     def __call__(self, energy: FloatArray) -> FloatArray:
-        ratio = np.interp(energy, self.energies, self.ratios, right=0.0)
-        return self.density(energy) * (self.offset + ratio)
-
-
-@dataclass(frozen=True)
-class _Polyline:
-    """Straight lines between points, per MeV and fission."""
-
-    energies: tuple[float, ...]
-    values: tuple[float, ...]
-
-    def __call__(self, energy: FloatArray) -> FloatArray:
-        return np.interp(energy, self.energies, self.values)
+        return self.density(energy) * (self.offset + self.ratio(energy))
 
 
 def fission_fractions(fractions: str | Mapping[str, float]) -> dict[str, float]:
@@ -190,15 +186,31 @@ def per_fission(
     for name, fraction in values.items():
         upper: Callable[[FloatArray], FloatArray]
         upper = _Exponential(tuple(above[conversion][name]))
-        lower = _Polyline(points, tuple(below[name]))
+        lower = Polyline(points, tuple(below[name]))
         ends: tuple[float, ...] = (_JOIN_MEV, END_MEV)
+        known = _fission_uncertainties(name)
+        above_known: dict[str, Uncertainty | None] = dict(known)
         if non_equilibrium and name in late:
             grid = tuple(float(x) for x in late["energy_mev"])
-            ratios = tuple(non_equilibrium * float(x) for x in late[name])
-            upper = _Corrected(upper, grid, ratios, 1.0)
+            ratio = Polyline(
+                grid, tuple(non_equilibrium * float(x) for x in late[name])
+            )
+            upper = _Corrected(upper, ratio, 1.0)
             ends = (_JOIN_MEV, *(x for x in grid if x > _JOIN_MEV), END_MEV)
-        high.append(Continuum(f"{name} above 2 MeV", flavour, upper, ends, fraction))
-        low.append(Continuum(f"{name} below 2 MeV", flavour, lower, points, fraction))
+            size = float(late["uncertainty"])
+            above_known["non-equilibrium"] = OfCorrection(ratio, size)
+        high.append(
+            Continuum(
+                f"{name} above 2 MeV", flavour, upper, ends, fraction,
+                uncertainties=above_known,
+            )
+        )  # fmt: skip
+        low.append(
+            Continuum(
+                f"{name} below 2 MeV", flavour, lower, points, fraction,
+                uncertainties=known,
+            )
+        )  # fmt: skip
     factor = 1.0
     if scaling == "yields":
         yields = tables["fission_yields"]
@@ -228,7 +240,7 @@ def reactor_flux(
     flux: float | None = None,
     power_gw: float | None = None,
     distance_m: float | None = None,
-    normalisation_mev: tuple[float, float] = (0.0, END_MEV),
+    normalisation_mev: tuple[float, float] = (0.0, np.inf),
     fractions: str | Mapping[str, float] = "texono",
     scaling: str = "yields",
     conversion: str = "huber-mueller",
@@ -277,7 +289,9 @@ def reactor_flux(
     made: dict[str, object] = dict(unit.metadata)
     if flux is not None and power_gw is None and distance_m is None:
         result = unit.normalise(flux, *normalisation_mev)
-        made |= {"quoted flux": flux, "range in MeV": normalisation_mev}
+        low, high = normalisation_mev
+        # the range that counts ends with the spectrum; JSON has no infinity
+        made |= {"quoted flux": flux, "range in MeV": (low, min(high, END_MEV))}
     elif flux is None and power_gw is not None and distance_m is not None:
         if energy_per_fission_mev is None:
             energy_per_fission_mev = float(
@@ -333,7 +347,10 @@ def spent_fuel_flux(core: Flux, scale: float = 1.0) -> Flux:
         raise InputError("out of range", field="scale", found=scale)
     fuel = table("reactor-spectra")["corrections"]["spent-fuel"]
     grid = tuple(float(x) for x in fuel["energy_mev"])
-    ratios = tuple(float(x) for x in fuel["ratio"])
+    ratio = Polyline(grid, tuple(float(x) for x in fuel["ratio"]))
+    # the table is relative to the core, but what shines are few long-lived products:
+    # their uncertainty is their own, and covers that of the core
+    known = {"spent-fuel": Band(float(fuel["uncertainty"]))}
     parts = []
     for part in core.components:
         if isinstance(part, Continuum) and part.name.partition(" ")[0] in ISOTOPES:
@@ -345,9 +362,11 @@ def spent_fuel_flux(core: Flux, scale: float = 1.0) -> Flux:
                     Continuum(
                         f"spent fuel, {part.name}",
                         part.flavour,
-                        _Corrected(part.density, grid, ratios, 0.0),
+                        _Corrected(part.density, ratio, 0.0),
                         (low, *sorted(inner), high),
                         scale * part.weight,
+                        part.source,
+                        known,
                     )
                 )
     if not parts:
@@ -356,10 +375,33 @@ def spent_fuel_flux(core: Flux, scale: float = 1.0) -> Flux:
     return Flux(tuple(parts), "spent fuel", made)
 
 
+def _fission_uncertainties(isotope: str) -> dict[str, Uncertainty | None]:
+    """Uncertainties of one isotope, the same above and below the join at 2 MeV."""
+    known = table("reactor-spectra")["uncertainties"]
+    grid = tuple(float(x) for x in known["energy_mev"])
+    tables = {
+        name: Tabulated(Polyline(grid, tuple(known[kind][isotope])))
+        for name, kind in ((isotope, "isotope"), ("correlated", "correlated"))
+    }
+    above = Band(float(known["above-8-mev"]["value"]), low_mev=grid[-1])
+    return {**tables, "below-1.8-mev": _below_threshold(), "above-8-mev": above}
+
+
+def _below_threshold() -> Band:
+    value = table("reactor-spectra")["uncertainties"]["below-1.8-mev"]["value"]
+    return Band(float(value), high_mev=_THRESHOLD_MEV)
+
+
 def _capture(captures: float) -> list[Continuum]:
     chain = table("reactor-spectra")["capture"]
+    size = float(table("reactor-spectra")["uncertainties"]["capture"]["value"])
     parts = []
     for name in ("239U", "239Np"):
+        known: dict[str, Uncertainty | None] = {
+            "capture": Band(size),
+            "below-1.8-mev": _below_threshold(),
+            name: None,
+        }
         decay = chain[name]
         total = sum(decay["intensity"])
         for endpoint, intensity in zip(
@@ -374,6 +416,7 @@ def _capture(captures: float) -> list[Continuum]:
                     AllowedSpectrum(endpoint, int(decay["daughter_z"])),
                     (0.0, float(endpoint)),
                     captures * intensity / total,
+                    uncertainties=known,
                 )
             )
     return parts

@@ -95,9 +95,23 @@ def sns_flux(
         )
     ends = (0.0, _END_MEV)
     parts = (
-        Line("prompt", Flavour.NU_MU, LINE_MEV, each),
-        Continuum("delayed nu_mu", Flavour.ANTI_NU_MU, _anti_nu_mu, ends, each),
-        Continuum("delayed nu_e", Flavour.NU_E, _nu_e, ends, each),
+        Line("prompt", Flavour.NU_MU, LINE_MEV, each, uncertainties={"prompt": None}),
+        Continuum(
+            "delayed nu_mu",
+            Flavour.ANTI_NU_MU,
+            _anti_nu_mu,
+            ends,
+            each,
+            uncertainties={"delayed": None},
+        ),
+        Continuum(
+            "delayed nu_e",
+            Flavour.NU_E,
+            _nu_e,
+            ends,
+            each,
+            uncertainties={"delayed": None},
+        ),
     )
     made = {
         "neutrinos per flavour": each,

@@ -11,23 +11,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import Flavour
-from nuem.models.arrays import ArrayLike, FloatArray, positive
+from nuem.models.arrays import ArrayLike, FloatArray, not_negative, positive
+from nuem.models.constants import AVOGADRO, FERMI_KEV, HBARC_MEV_FM
 from nuem.models.flux.beta import AllowedSpectrum
 from nuem.models.flux.spectrum import Continuum, Flux, Line
+from nuem.models.flux.uncertainty import Band
 from nuem.models.quadrature import nodes
 from nuem.models.tables import table
 
 __all__ = ["Oscillation", "SplineSpectrum", "solar_flux"]
 
-#: 2 sqrt2 G_F times one mol of electrons per cm^3 times 1 MeV, in eV^2, to the four
-#: digits that are usual (1.52649 with the constants of this package: 1e-4 in P_ee).
-_MATTER_EV2 = 1.526e-7
+#: 2 sqrt2 G_F N_A (hbar c)^3 per cm^3 times 1 MeV, in eV^2: 1.526493e-7 with the
+#: constants of this package (CODATA; G_F of PDG). The 1.526e-7 that is often used, to
+#: four digits, is 3e-4 lower and moves P_ee by 1e-4.
+_MATTER_EV2 = (
+    (2.0 * sqrt(2.0) * FERMI_KEV * 1e-6)
+    * AVOGADRO
+    * (HBARC_MEV_FM * 1e6 * 1e-13) ** 3
+    * 1e6
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,12 @@ class Oscillation:
     sin2_theta12, sin2_theta13, sin2_theta23 : float
         Squared sines of the mixing angles.
     delta_m2_21_ev2 : float
-        Difference of the squared masses, eV^2.
+        Difference of the squared masses, eV^2, above 0.
+
+    Raises
+    ------
+    InputError
+        For a squared sine outside 0 to 1, or a difference that is not above 0.
 
     Examples
     --------
@@ -52,6 +66,19 @@ class Oscillation:
     sin2_theta13: float
     sin2_theta23: float
     delta_m2_21_ev2: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        positive(self.delta_m2_21_ev2, "delta_m2_21_ev2")
+        for name in ("sin2_theta12", "sin2_theta13", "sin2_theta23"):
+            value = getattr(self, name)
+            if not 0.0 <= value <= 1.0:
+                raise InputError(
+                    "out of range",
+                    field=name,
+                    found=value,
+                    expected="a number from 0 to 1",
+                )
 
     def survival(self, energy_mev: ArrayLike, electron_density: float) -> FloatArray:
         """Probability that an electron neutrino of the Sun arrives as one.
@@ -68,14 +95,20 @@ class Oscillation:
         ndarray
             Probability, of the same shape.
 
+        Raises
+        ------
+        InputError
+            For an energy or a density below 0.
+
         Notes
         -----
         Parke, PRL 57 1275 (1986), adiabatic limit, with the third flavour averaged:
         P = c13^4 (1 + cos 2 theta12 cos 2 theta12m)/2 + s13^4.
         """
-        energy = positive(energy_mev, "energy_mev")
+        energy = not_negative(energy_mev, "energy_mev")
+        electrons = float(not_negative(electron_density, "electron_density"))
         cos2_13 = 1.0 - self.sin2_theta13
-        ratio = _MATTER_EV2 * cos2_13 * electron_density * energy / self.delta_m2_21_ev2
+        ratio = _MATTER_EV2 * cos2_13 * electrons * energy / self.delta_m2_21_ev2
         cosine = 1.0 - 2.0 * self.sin2_theta12
         sine2 = 1.0 - cosine**2
         matter = (cosine - ratio) / np.sqrt((cosine - ratio) ** 2 + sine2)
@@ -136,6 +169,15 @@ class SplineSpectrum:
         energy = np.asarray(self.energies_mev)
         return CubicSpline(energy, np.log(np.asarray(self.values) / energy**2))
 
+    def __post_init__(self) -> None:
+        """Check the table."""
+        energies = positive(self.energies_mev, "energies_mev")
+        values = positive(self.values, "values")
+        if energies.size < 2 or energies.shape != values.shape:
+            raise InputError("a value for each energy is needed", field="values")
+        if np.any(np.diff(energies) <= 0.0):
+            raise InputError("the energies do not rise", field="energies_mev")
+
     def _shape(self, energy: FloatArray) -> FloatArray:
         # below the first point f goes on as E^2
         inside = np.maximum(energy, self.energies_mev[0])
@@ -146,9 +188,12 @@ class SplineSpectrum:
         x, w = nodes(np.append(0.0, self.energies_mev), 12)
         return float((w * self._shape(x)).sum())
 
-    def __call__(self, energy_mev: FloatArray) -> FloatArray:
-        """Density at energies inside the support, per MeV."""
-        return self._shape(energy_mev) / self._norm
+    def __call__(self, energy_mev: ArrayLike) -> FloatArray:
+        """Density per MeV: as E^2 below the table, 0 above it."""
+        energy = not_negative(energy_mev, "energy_mev")
+        end = self.energies_mev[-1]
+        inside = self._shape(np.minimum(energy, end)) / self._norm
+        return np.where(energy <= end, inside, 0.0)
 
 
 def _default_oscillation() -> Oscillation:
@@ -233,7 +278,8 @@ def solar_flux(
         total = float((fluxes or {}).get(name, known[name][0]))
         used[name] = float(positive(total, f"fluxes.{name}"))
         uncertainties[name] = float(known[name][1])
-        parts += _component(name, entry, used[name], mixing)
+        size = Band(uncertainties[name])
+        parts += _component(name, entry, used[name], mixing, size)
     unknown = sorted(set(fluxes or {}) - set(used))
     if unknown:
         raise InputError(
@@ -254,8 +300,13 @@ def solar_flux(
 
 
 def _component(
-    name: str, entry: dict[str, Any], total: float, mixing: Oscillation
+    name: str,
+    entry: dict[str, Any],
+    total: float,
+    mixing: Oscillation,
+    uncertainty: Band,
 ) -> list[Continuum | Line]:
+    known = {name: uncertainty}
     density = float(entry["electron_density"]["value"])
     flavours = (Flavour.NU_E, Flavour.NU_MU, Flavour.NU_TAU)
     parts: list[Continuum | Line] = []
@@ -265,7 +316,9 @@ def _component(
         ):
             for flavour, share in mixing.shares(energy, density).items():
                 weight = total * fraction * float(share)
-                parts.append(Line(name, flavour, float(energy), weight))
+                parts.append(
+                    Line(name, flavour, float(energy), weight, uncertainties=known)
+                )
         return parts
     spectrum: Callable[[FloatArray], FloatArray]
     if entry["shape"] == "allowed":
@@ -280,5 +333,5 @@ def _component(
         ends = (0.0, *points)
     for flavour in flavours:
         shape = _Converted(spectrum, mixing, density, flavour)
-        parts.append(Continuum(name, flavour, shape, ends, total))
+        parts.append(Continuum(name, flavour, shape, ends, total, uncertainties=known))
     return parts

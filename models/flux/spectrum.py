@@ -15,8 +15,10 @@ import numpy as np
 
 from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import Flavour
-from nuem.models.arrays import ArrayLike, FloatArray, positive
+from nuem.models.arrays import ArrayLike, FloatArray, not_negative, positive
+from nuem.models.couplings import as_flavour
 from nuem.models.flux.moments import MomentTable
+from nuem.models.flux.uncertainty import Uncertainty
 from nuem.models.kinematics import BASIS
 
 __all__ = ["Continuum", "Flux", "Line"]
@@ -40,6 +42,11 @@ class Continuum:
         jumps, end of the support.
     weight : float
         Factor on the density, so that the product is per cm^2 s MeV.
+    source : str
+        Name of the source in an experiment; empty for none.
+    uncertainties : mapping of str to Uncertainty or None
+        Parameters that move it, with their published sizes if there are any
+        (:func:`nuem.models.flux.vary`).
     """
 
     name: str
@@ -47,10 +54,12 @@ class Continuum:
     density: Callable[[FloatArray], FloatArray]
     breakpoints_mev: tuple[float, ...]
     weight: float = 1.0
+    source: str = ""
+    uncertainties: Mapping[str, Uncertainty | None] = field(default_factory=dict)
 
     def __call__(self, energy_mev: ArrayLike) -> FloatArray:
         """Density, per cm^2 s MeV; 0 outside the support (end excluded)."""
-        energy = np.asarray(energy_mev, dtype=np.float64)
+        energy = not_negative(energy_mev, "energy_mev")
         inside = (energy >= self.breakpoints_mev[0]) & (
             energy < self.breakpoints_mev[-1]
         )
@@ -61,12 +70,17 @@ class Continuum:
 
 @dataclass(frozen=True)
 class Line:
-    """A monochromatic component: energy in MeV, weight per cm^2 s."""
+    """A monochromatic component: energy in MeV, weight per cm^2 s.
+
+    ``source`` and ``uncertainties`` are those of :class:`Continuum`.
+    """
 
     name: str
     flavour: Flavour
     energy_mev: float
     weight: float = 1.0
+    source: str = ""
+    uncertainties: Mapping[str, Uncertainty | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +113,18 @@ class Flux:
         if not self.components:
             raise InputError("a flux without components", field="components")
         for part in self.components:
-            if not np.isfinite(part.weight):
-                raise InputError("weight is not finite", field=part.name)
+            not_negative(part.weight, f"{part.name}: weight")
+            if isinstance(part, Line):
+                positive(part.energy_mev, f"{part.name}: energy_mev")
+                continue
+            ends = not_negative(part.breakpoints_mev, f"{part.name}: breakpoints_mev")
+            if ends.size < 2 or np.any(np.diff(ends) <= 0.0):
+                raise InputError(
+                    "no support",
+                    field=f"{part.name}: breakpoints_mev",
+                    found=part.breakpoints_mev,
+                    expected="at least two rising energies",
+                )
         object.__setattr__(self, "components", tuple(self.components))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
@@ -140,8 +164,13 @@ class Flux:
         -------
         ndarray
             Sum over flavours, of the same shape.
+
+        Raises
+        ------
+        InputError
+            For an energy below 0 or not finite.
         """
-        energy = np.asarray(energy_mev, dtype=np.float64)
+        energy = not_negative(energy_mev, "energy_mev")
         total = np.zeros(energy.shape)
         for part in self.components:
             if isinstance(part, Continuum):
@@ -150,7 +179,8 @@ class Flux:
 
     def only(self, flavour: Flavour | str) -> Flux:
         """The components of one flavour."""
-        kept = tuple(part for part in self.components if part.flavour == flavour)
+        wanted = as_flavour(flavour)
+        kept = tuple(part for part in self.components if part.flavour == wanted)
         return replace(self, components=kept)
 
     def scale(self, factor: float) -> Flux:
@@ -166,8 +196,27 @@ class Flux:
             ),
         )
 
+    def named(self, source: str) -> Flux:
+        """The same flux with the name of its source on every component.
+
+        In a sum the name tells sources apart: see :func:`nuem.models.flux.vary`.
+        """
+        if not source or ":" in source:
+            raise InputError(
+                "no name for a source", field="source", found=repr(source),
+                expected="a word without colon",
+            )  # fmt: skip
+        return replace(
+            self,
+            components=tuple(replace(part, source=source) for part in self.components),
+        )
+
     def __add__(self, other: Flux) -> Flux:
-        """Sum of two fluxes; descriptions and metadata are kept side by side."""
+        """Sum of two fluxes.
+
+        Components keep their names, sources and uncertainties; descriptions and
+        metadata are kept side by side.
+        """
         if not isinstance(other, Flux):
             return NotImplemented
         parts = [text for text in (self.description, other.description) if text]
@@ -207,12 +256,20 @@ class Flux:
         -------
         ndarray
             Shape (6, ...), per cm^2 s times the weight with E in MeV.
+
+        Raises
+        ------
+        InputError
+            For a limit below 0 or not finite, or an unknown flavour.
         """
-        chosen = self.flavours if flavour is None else (Flavour(flavour),)
-        total = np.zeros((len(BASIS), *np.shape(lower_mev)))
+        return self._above(not_negative(lower_mev, "lower_mev"), flavour)
+
+    def _above(self, lower: FloatArray, flavour: Flavour | str | None) -> FloatArray:
+        chosen = self.flavours if flavour is None else (as_flavour(flavour),)
+        total = np.zeros((len(BASIS), *lower.shape))
         for name in chosen:
             if name in self._tables:
-                total += self._tables[name](lower_mev)
+                total += self._tables[name](lower)
         return total
 
     def integrate(
@@ -237,7 +294,7 @@ class Flux:
             )
         # a line at the limit itself belongs to the side above
         limits = np.nextafter([low_mev, min(high_mev, 1e9)], -1.0)
-        low, high = self.moments(limits, flavour)[0]
+        low, high = self._above(limits, flavour)[0]
         return float(low - high)
 
     def normalise(

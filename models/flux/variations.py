@@ -1,82 +1,63 @@
 """Fluxes with one systematic parameter moved.
 
-A variation multiplies components by ``1 + size * shift(E)``: a constant for a
-component of the Sun, the published uncertainty of an isotope against the energy for a
-reactor, one number below 1.8 MeV, where no inverse beta decay is seen. All energies
-move together: one variation is one nuisance parameter.
+Every part of a flux carries the names of the parameters that move it, with their
+published sizes; sums keep them. A parameter multiplies these parts by
+``1 + sigmas * size(E)``, all energies together, and leaves the others alone: one
+parameter is one nuisance parameter. The same name in several sources of a sum is the
+same parameter (the spectrum of 235U is one, whichever core it shines from);
+``SOURCE:NAME`` moves it in one source alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nuem.inputs.errors import InputError
 from nuem.models.arrays import FloatArray
 from nuem.models.flux.spectrum import Continuum, Flux, Line
-from nuem.models.tables import table
+from nuem.models.flux.uncertainty import Band, Uncertainty
 
-__all__ = ["REACTOR_VARIATIONS", "component_names", "vary"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-#: Named variations of reactors besides those of single isotopes.
-REACTOR_VARIATIONS = ("correlated", "below-1.8-mev", "capture")
-_ISOTOPES = ("235U", "238U", "239Pu", "241Pu")
-_THRESHOLD_MEV = 1.8
-
-Shift = Callable[[FloatArray], FloatArray]
+__all__ = ["variation_names", "vary"]
 
 
 @dataclass(frozen=True)
-class _Shifted:
-    """A density times 1 + size * shift."""
+class _Moved:
+    """A density times 1 + sigmas * uncertainty."""
 
-    density: Shift
-    shift: Shift
-    size: float
-
-    def __call__(self, energy: FloatArray) -> FloatArray:
-        return self.density(energy) * (1.0 + self.size * self.shift(energy))
-
-
-@dataclass(frozen=True)
-class _Table:
-    energies: tuple[float, ...]
-    values: tuple[float, ...]
+    density: Callable[[FloatArray], FloatArray]
+    uncertainty: Uncertainty
+    sigmas: float
 
     def __call__(self, energy: FloatArray) -> FloatArray:
-        return np.interp(energy, self.energies, self.values)
+        return self.density(energy) * (1.0 + self.sigmas * self.uncertainty(energy))
 
 
-@dataclass(frozen=True)
-class _Below:
-    limit: float
-    value: float
-
-    def __call__(self, energy: FloatArray) -> FloatArray:
-        return np.where(energy < self.limit, self.value, 0.0)
-
-
-@dataclass(frozen=True)
-class _Constant:
-    value: float
-
-    def __call__(self, energy: FloatArray) -> FloatArray:
-        return np.full_like(energy, self.value)
-
-
-def component_names(flux: Flux) -> tuple[str, ...]:
-    """First words of the names of components: isotopes, reactions of the Sun.
+def variation_names(flux: Flux) -> tuple[str, ...]:
+    """Parameters that move a flux, then the same by source where sources have names.
 
     Examples
     --------
-    >>> from nuem.models.flux import solar_flux
-    >>> component_names(solar_flux(["pp", "8B"]))
+    >>> from nuem.models.flux import sns_flux, solar_flux
+    >>> sun = solar_flux(["pp", "8B"])
+    >>> variation_names(sun)
     ('pp', '8B')
+    >>> variation_names(sun.named("sun") + sns_flux(neutrinos_per_flavour=1.0))
+    ('pp', '8B', 'prompt', 'delayed', 'sun:pp', 'sun:8B')
     """
-    return tuple(dict.fromkeys(_word(part.name) for part in flux.components))
+    plain = [name for part in flux.components for name in part.uncertainties]
+    named = [
+        f"{part.source}:{name}"
+        for part in flux.components
+        if part.source
+        for name in part.uncertainties
+    ]
+    return tuple(dict.fromkeys([*plain, *named]))
 
 
 def vary(flux: Flux, name: str, sigmas: float, size: float | None = None) -> Flux:
@@ -85,10 +66,12 @@ def vary(flux: Flux, name: str, sigmas: float, size: float | None = None) -> Flu
     Parameters
     ----------
     flux : Flux
-        What to vary.
+        What to vary, of one source or a sum.
     name : str
-        A component (``8B``, ``235U``, ``239Np``), or for reactors ``correlated``
-        (all isotopes together), ``below-1.8-mev`` or ``capture``.
+        One of :func:`variation_names`. The Sun: a reaction (``8B``). Reactors: an
+        isotope (``235U``, ``239Np``), ``correlated`` (all isotopes together),
+        ``below-1.8-mev``, ``above-8-mev``, ``capture``, ``non-equilibrium``,
+        ``spent-fuel``. With ``SOURCE:`` in front, in that source alone.
     sigmas : float
         Standard deviations to move by, with its sign.
     size : float, optional
@@ -102,7 +85,8 @@ def vary(flux: Flux, name: str, sigmas: float, size: float | None = None) -> Flu
     Raises
     ------
     InputError
-        If the flux has no such component, or no uncertainty is known for it.
+        If the flux has no such parameter, no uncertainty is known for it, or the step
+        would make the flux negative somewhere.
 
     Examples
     --------
@@ -115,91 +99,72 @@ def vary(flux: Flux, name: str, sigmas: float, size: float | None = None) -> Flu
     """
     if not np.isfinite(sigmas):
         raise InputError("not a number", field="sigmas", found=sigmas)
-    shifts = _shifts(flux, name, size)
-    parts: list[Continuum | Line] = []
-    for part in flux.components:
-        shift = shifts(part)
-        if shift is None:
-            parts.append(part)
-        elif isinstance(part, Line):
-            at = float(shift(np.array([part.energy_mev]))[0])
-            parts.append(replace(part, weight=part.weight * (1.0 + sigmas * at)))
-        else:
-            points = set(part.breakpoints_mev)
-            low, high = part.breakpoints_mev[0], part.breakpoints_mev[-1]
-            points |= {x for x in _points(shift) if low < x < high}
-            moved = _Shifted(part.density, shift, sigmas)
-            parts.append(
-                replace(part, density=moved, breakpoints_mev=tuple(sorted(points)))
-            )
-    return Flux(
-        tuple(parts),
-        flux.description,
-        {**flux.metadata, f"varied {name}": sigmas},
-    )
-
-
-def _shifts(
-    flux: Flux, name: str, size: float | None
-) -> Callable[[Continuum | Line], Shift | None]:
-    if size is not None and not np.isfinite(size):
-        raise InputError("not a number", field="size", found=size)
-    there = component_names(flux)
-    known = table("reactor-spectra")["uncertainties"]
-    reactor = any(isotope in there for isotope in _ISOTOPES)
-    if name == "below-1.8-mev" and reactor:
-        value = known[name]["value"] if size is None else size
-        return lambda _: _Below(_THRESHOLD_MEV, float(value))
-    if name == "capture" and ("239U" in there or "239Np" in there):
-        value = known[name]["value"] if size is None else size
-        constant = _Constant(float(value))
-        return lambda part: constant if _word(part.name) in ("239U", "239Np") else None
-    if name == "correlated" and reactor:
-        tables = {
-            isotope: _isotope(known, "correlated", isotope, size)
-            for isotope in _ISOTOPES
-        }
-        return lambda part: tables.get(_word(part.name))
+    if size is not None and not (np.isfinite(size) and size >= 0.0):
+        # a direction belongs to `sigmas`
+        raise InputError(
+            "out of range", field="size", found=size, expected="a number from 0 on"
+        )
+    there = variation_names(flux)
     if name not in there:
         raise InputError(
             "the flux has no such component",
             field="component",
             found=name,
-            expected="one of " + ", ".join((*there, *REACTOR_VARIATIONS)),
+            expected="one of " + ", ".join(there),
         )
-    chosen: Shift
-    if reactor and name in _ISOTOPES:
-        chosen = _isotope(known, "isotope", name, size)
-    elif size is not None:
-        chosen = _Constant(float(size))
-    else:
-        chosen = _Constant(_solar(flux, name))
-    return lambda part: chosen if _word(part.name) == name else None
+    source, _, parameter = name.rpartition(":")
+    parts: list[Continuum | Line] = []
+    for part in flux.components:
+        if parameter in part.uncertainties and source in ("", part.source):
+            uncertainty = _sized(part.uncertainties[parameter], name, size)
+            parts.append(_moved(part, uncertainty, name, sigmas))
+        else:
+            parts.append(part)
+    return replace(
+        flux,
+        components=tuple(parts),
+        metadata={**flux.metadata, f"varied {name}": sigmas},
+    )
 
 
-def _word(name: str) -> str:
-    return name.partition(" ")[0].rstrip(",")
-
-
-def _points(shift: Shift) -> tuple[float, ...]:
-    if isinstance(shift, _Below):
-        return (shift.limit,)
-    return shift.energies if isinstance(shift, _Table) else ()
-
-
-def _isotope(
-    known: Mapping[str, Any],
-    kind: str,
-    isotope: str,
-    size: float | None,
-) -> Shift:
+def _sized(
+    uncertainty: Uncertainty | None, name: str, size: float | None
+) -> Uncertainty:
     if size is not None:
-        return _Constant(float(size))
-    return _Table(tuple(known["energy_mev"]), tuple(known[kind][isotope]))
+        return Band(float(size)) if uncertainty is None else uncertainty.resized(size)
+    if uncertainty is None:
+        raise InputError(
+            "no uncertainty is known", field="component", found=name, expected="a size"
+        )
+    return uncertainty
 
 
-def _solar(flux: Flux, name: str) -> float:
-    uncertainties = flux.metadata.get("uncertainties")
-    if isinstance(uncertainties, Mapping) and name in uncertainties:
-        return float(uncertainties[name])
-    raise InputError("no uncertainty is known", field="component", found=name)
+def _moved(
+    part: Continuum | Line, uncertainty: Uncertainty, name: str, sigmas: float
+) -> Continuum | Line:
+    if isinstance(part, Line):
+        at = uncertainty(np.array([part.energy_mev]))
+        _check_sign(sigmas * at, name, part.name)
+        return replace(part, weight=part.weight * float(1.0 + sigmas * at[0]))
+    low, high = part.breakpoints_mev[0], part.breakpoints_mev[-1]
+    points = {x for x in uncertainty.points_mev if low < x < high}
+    ends = np.array(sorted({*part.breakpoints_mev, *points}))
+    # between these points it is monotonic: the extremes lie at one side of one
+    sides = np.concatenate([ends[:-1], np.nextafter(ends[1:], 0.0)])
+    _check_sign(sigmas * uncertainty(sides), name, part.name)
+    return replace(
+        part,
+        density=_Moved(part.density, uncertainty, sigmas),
+        breakpoints_mev=tuple(float(x) for x in ends),
+    )
+
+
+def _check_sign(change: FloatArray, name: str, part: str) -> None:
+    lowest = float(np.min(change))
+    if lowest < -1.0:
+        raise InputError(
+            f"the variation makes the flux of {part} negative",
+            field=name,
+            found=f"{100.0 * lowest:g} %",
+            expected="at least -100 % at every energy",
+        )

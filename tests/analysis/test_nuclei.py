@@ -10,8 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from nuem.analysis.cli.main import cli
-from nuem.analysis.prediction import Prediction, predict, with_process
-from nuem.inputs.catalogue import load_experiment
+from nuem.analysis.prediction import (
+    Prediction,
+    channel_flux,
+    predict,
+    with_process,
+)
+from nuem.inputs.catalogue import channels, load_experiment
 from nuem.inputs.errors import InputError
 from nuem.inputs.schema import Experiment, Signal
 from nuem.inputs.vocabulary import Process
@@ -98,6 +103,86 @@ def test_sources() -> None:
     )
     assert off.sum() > 0.0
     assert on[0] > off[0]
+
+
+def test_range_of_a_quoted_flux() -> None:
+    """A flux above the threshold is a part of the whole: 0.258 of the spectrum."""
+    core = load_experiment("texono-pcge").model_dump(exclude_unset=True)["sources"][0]
+    above = {"low": 1.806, "unit": "MeV", **NUMBER}
+    inner = {"low": 1.806, "high": 8, "unit": "MeV", **NUMBER}
+    totals = []
+    for quoted in (None, above, inner):
+        source = core if quoted is None else {**core, "flux_range": quoted}
+        experiment = Experiment.model_validate(_document(sources=[source]))
+        flux = channel_flux(experiment, channels(experiment)[0])
+        assert flux is not None
+        totals.append(flux.integrate())
+        if quoted is not None:
+            here = flux.integrate(1.806, quoted.get("high", np.inf))
+            assert here == pytest.approx(6.4e12, rel=1e-9)
+    assert totals[0] == pytest.approx(6.4e12, rel=1e-9)
+    assert totals[1] / totals[0] == pytest.approx(1 / 0.258, rel=0.01)
+    assert totals[2] > totals[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"flux_range": {"low": 8, "high": 2, "unit": "MeV", **NUMBER}}, "range"),
+        ({"flux_range": {"low": -1, "unit": "MeV", **NUMBER}}, "low"),
+        ({"flux_range": {"low": 2, "unit": "keV", **NUMBER}}, "unit"),
+        ({"flux_range": {"low": 2, "unit": "MeV"}}, "status"),
+        (
+            {
+                "total_flux": None,
+                "power": {"value": 3, "unit": "GW", **NUMBER},
+                "distance": {"value": 20, "unit": "m", **NUMBER},
+                "flux_range": {"low": 2, "unit": "MeV", **NUMBER},
+            },
+            "total_flux",
+        ),
+    ],
+)
+def test_the_schema_refuses_a_range(change: dict[str, Any], match: str) -> None:
+    core = load_experiment("texono-pcge").model_dump(exclude_unset=True)["sources"][0]
+    with pytest.raises(ValueError, match=match):
+        Experiment.model_validate(_document(sources=[{**core, **change}]))
+
+
+def test_components_of_a_sum_of_sources() -> None:
+    """OFF has the spent fuel and the Sun alone: what varies the core leaves it."""
+    weights = {"values": {"on": 1, "off": 1}, **NUMBER}
+    core = load_experiment("texono-pcge").model_dump(exclude_unset=True)["sources"][0]
+    late = {**core, "non_equilibrium": True}
+    pool = {**core, "name": "pool", "component": "spent-fuel", "weights": weights}
+    sun = {
+        "kind": "solar", "name": "sun", "branches": ["8B"], "model": "B16-GS98",
+        "weights": weights,
+    }  # fmt: skip
+    whole = {"value": 1, "unit": "1", **NUMBER}
+    names = ("235U", "non-equilibrium", "spent-fuel", "8B", "core:correlated")
+    document = load_experiment("texono-pcge").model_dump(exclude_unset=True)
+    document["sources"] = [late, pool, sun]
+    document["systematics"] = [
+        {
+            **_systematic("spectrum", component=name, energy_dependence="published"),
+            "name": f"s{number}",
+            "size": whole,
+        }
+        for number, name in enumerate(names)
+    ]
+    document["coupling"]["flavours"] = ["anti-nu-e", "nu-e", "nu-mu", "nu-tau"]
+    found = predict(Experiment.model_validate(document)).signals
+    for channel, moved in (("on", {0, 1, 2, 3, 4}), ("off", {2, 3})):
+        (signal,) = found[channel]
+        for number in range(len(names)):
+            up, down = (t.evaluate(1.0).sum() for t in signal.variations[f"s{number}"])
+            middle = signal.nominal.evaluate(1.0).sum()
+            assert (down < middle < up) == (number in moved), (channel, names[number])
+            assert up + down == pytest.approx(2 * middle, rel=1e-6)
+    document["systematics"][0]["component"] = "233U"
+    with pytest.raises(InputError, match=r"s0\.component.*233U"):
+        predict(Experiment.model_validate(document))
 
 
 @pytest.mark.parametrize(

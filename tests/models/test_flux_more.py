@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nuem.inputs.errors import InputError
@@ -18,9 +18,9 @@ from nuem.models.flux import (
     sns_flux,
     solar_flux,
     spent_fuel_flux,
+    variation_names,
     vary,
 )
-from nuem.models.flux.variations import component_names
 
 BRANCHES = ("pp", "7Be", "pep", "8B", "hep", "13N", "15O", "17F")
 
@@ -34,7 +34,7 @@ def test_solar_models() -> None:
         assert solar_flux([name]).integrate() == pytest.approx(expected, rel=1e-6)
     assert low.integrate() < high.integrate()
     assert low.metadata["model"] == "B16-AGSS09"
-    assert component_names(high) == BRANCHES
+    assert variation_names(high) == BRANCHES
     assert solar_flux(["hep"]).maximum_energy_mev == pytest.approx(18.773)
 
 
@@ -121,12 +121,128 @@ def test_reactor_variations() -> None:
     alone = [
         vary(core, isotope, 1.0)(energy) - core(energy) for isotope in ("235U", "238U")
     ]
-    assert np.all(alone[0] > 0.0)
+    # nothing is published below 1.75 MeV: that part has a parameter of its own
+    assert np.all(alone[0][1:] > 0.0)
+    assert alone[0][0] == 0.0
     flat = vary(core, "239Pu", -1.0, 0.5)
     assert flat.integrate() < core.integrate()
     assert vary(core, "capture", 1.0).integrate(0.0, 1.2) > core.integrate(0.0, 1.2)
+    end = np.array([1.74, 1.76, 7.99, 8.01, 11.0])
+    np.testing.assert_array_equal(
+        vary(core, "correlated", 1.0)(end) > core(end),
+        [False, True, True, False, False],
+    )
+    np.testing.assert_allclose(
+        vary(core, "above-8-mev", -0.5)(end) / core(end), [1.0, 1.0, 1.0, 0.5, 0.5]
+    )
     both = vary(core, "235U", 1.0).integrate() + vary(core, "235U", -1.0).integrate()
     assert both == pytest.approx(2 * core.integrate(), rel=1e-12)
+
+
+def _sum_of_sources() -> Flux:
+    core = reactor_flux(flux=1e13, non_equilibrium=1.0)
+    return (
+        core.named("near")
+        + reactor_flux(flux=2e12).named("far")
+        + spent_fuel_flux(core).named("pool")
+        + solar_flux(["pp", "8B"]).named("sun")
+        + sns_flux(neutrinos_per_flavour=1e7).named("sns")
+    )
+
+
+def test_a_sum_keeps_the_parameters_of_its_parts() -> None:
+    """Each moves as much as in its parts, alike in those that share it."""
+    whole = _sum_of_sources()
+    near, far, pool, sun, _ = parts = (
+        reactor_flux(flux=1e13, non_equilibrium=1.0),
+        reactor_flux(flux=2e12),
+        spent_fuel_flux(reactor_flux(flux=1e13, non_equilibrium=1.0)),
+        solar_flux(["pp", "8B"]),
+        sns_flux(neutrinos_per_flavour=1e7),
+    )
+    assert whole.integrate() == pytest.approx(sum(p.integrate() for p in parts))
+    energy = np.array([0.3, 1.0, 1.79, 2.2, 5.0, 9.0])
+
+    def change(flux: Flux, name: str, size: float | None = None) -> np.ndarray:
+        return vary(flux, name, 1.0, size)(energy) - flux(energy)
+
+    for name, moved in {
+        "235U": (near, far),
+        "correlated": (near, far),
+        "below-1.8-mev": (near, far),
+        "above-8-mev": (near, far),
+        "capture": (near, far),
+        "non-equilibrium": (near,),
+        "spent-fuel": (pool,),
+        "8B": (sun,),
+    }.items():
+        expected = sum(change(part, name) for part in moved)
+        found = change(whole, name)
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-6, atol=1e-3 * expected.max()
+        )
+        assert expected.max() > 0.0
+    np.testing.assert_allclose(change(whole, "far:235U"), change(far, "235U"), atol=1.0)
+    delayed = change(whole, "delayed", 0.1)
+    np.testing.assert_allclose(delayed, 0.1 * parts[-1](energy), rtol=1e-4)
+    names = variation_names(whole)
+    for name in ("235U", "near:235U", "far:235U", "pool:spent-fuel", "sun:8B"):
+        assert name in names
+    assert "pool:235U" not in names
+    assert "sun:below-1.8-mev" not in names
+
+
+def test_below_threshold_leaves_the_sun_alone() -> None:
+    sun = solar_flux(["pp"])
+    whole = reactor_flux(flux=1e10) + sun
+    moved = vary(whole, "below-1.8-mev", 1.0)
+    energy = np.array([0.1, 0.3])
+    assert np.all(moved.only("anti-nu-e")(energy) > whole.only("anti-nu-e")(energy))
+    for flavour in sun.flavours:
+        np.testing.assert_array_equal(
+            moved.only(flavour)(energy), whole.only(flavour)(energy)
+        )
+
+
+SUM = _sum_of_sources()
+UNSIZED = ("prompt", "delayed", "239U", "239Np")
+
+
+@given(
+    name=st.sampled_from(variation_names(SUM)),
+    sigmas=st.floats(-12.0, 12.0),
+    size=st.floats(0.0, 3.0),
+    published=st.booleans(),
+)
+@settings(max_examples=60)
+def test_no_variation_makes_a_flux_negative(
+    name: str, sigmas: float, size: float, published: bool
+) -> None:
+    energy = np.concatenate([np.linspace(0.01, 20.0, 400), SUM.breakpoints_mev])
+    chosen = None if published and not name.endswith(UNSIZED) else size
+    try:
+        moved = vary(SUM, name, sigmas, chosen)
+    except InputError:
+        with pytest.raises(InputError, match="negative"):
+            vary(SUM, name, sigmas, chosen)
+        assert sigmas < 0.0
+    else:
+        assert np.all(moved(energy) >= 0.0)
+        assert all(part.weight >= 0.0 for part in moved.components)
+
+
+def test_size_of_the_late_corrections() -> None:
+    """30 per cent of the correction itself, not of the flux."""
+    late, bare = (reactor_flux(flux=1e13, non_equilibrium=x) for x in (1.0, 0.0))
+    energy = np.array([2.1, 3.0])
+    change = vary(late, "non-equilibrium", 1.0)(energy) - late(energy)
+    unit = [per_fission("texono", non_equilibrium=x)(energy) for x in (1.0, 0.0)]
+    scale = late(energy) / unit[0]
+    np.testing.assert_allclose(change, 0.3 * (unit[0] - unit[1]) * scale, rtol=1e-9)
+    fuel = spent_fuel_flux(bare)
+    assert vary(fuel, "spent-fuel", 1.0).integrate() == pytest.approx(
+        1.3 * fuel.integrate()
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,6 +264,14 @@ def test_reactor_variations() -> None:
         lambda: vary(solar_flux(["pp"]), "8B", 1.0),
         lambda: vary(solar_flux(["pp"]), "pp", np.nan),
         lambda: vary(sns_flux(neutrinos_per_flavour=1.0), "prompt", 1.0),
+        lambda: vary(solar_flux(["pp"]), "below-1.8-mev", 1.0),
+        lambda: vary(solar_flux(["pp"]), "pp", -1.0, 1.01),
+        lambda: vary(solar_flux(["7Be"]), "7Be", -1.0, 1.01),
+        lambda: vary(solar_flux(["pp"]), "pp", 1.0, -0.1),
+        lambda: vary(reactor_flux(flux=1.0), "239Pu", -2.0),
+        lambda: vary(_sum_of_sources(), "sun:235U", 1.0),
+        lambda: solar_flux().named(""),
+        lambda: solar_flux().named("a:b"),
     ],
 )
 def test_bad_input(call: object) -> None:
