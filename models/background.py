@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from nuem.inputs.errors import InputError
-from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, positive
+from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, not_negative, positive
 
 __all__ = ["Constant", "Exponential", "Lines", "PowerLaw", "Shape", "Tabulated"]
 
@@ -182,7 +182,8 @@ class Lines:
                 found=len(self.ratios),
                 expected=energies.size,
             )
-        if min(self.ratios) < 0.0 or self.ratios[0] != 1.0:
+        not_negative(self.ratios, "ratios")
+        if self.ratios[0] != 1.0:
             raise InputError(
                 "ratios are relative to the first line",
                 field="ratios",

@@ -13,7 +13,7 @@ import numpy as np
 
 from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import FormFactor
-from nuem.models.arrays import ArrayLike, FloatArray
+from nuem.models.arrays import ArrayLike, FloatArray, not_negative, positive
 from nuem.models.constants import HBARC_MEV_FM, KEV_PER_MEV
 from nuem.models.options import word
 
@@ -34,10 +34,7 @@ def _mass_number(value: float) -> float:
 
 
 def _momentum(q_mev: ArrayLike) -> FloatArray:
-    q = np.asarray(q_mev, dtype=np.float64)
-    if not np.all(np.isfinite(q) & (q >= 0.0)):
-        raise InputError("not a momentum transfer", field="q_mev", expected="0 or more")
-    return q / HBARC_MEV_FM
+    return not_negative(q_mev, "q_mev") / HBARC_MEV_FM
 
 
 def _half_density(mass_number: float) -> float:
@@ -140,7 +137,8 @@ def klein_nystrand(
     q = _momentum(q_mev)
     radius = 1.23 * _mass_number(mass_number) ** (1.0 / 3.0)
     if rms_fm is not None:
-        square = 5.0 / 3.0 * (float(rms_fm) ** 2 - 6.0 * _RANGE**2)
+        rms = float(positive(rms_fm, "rms_fm"))
+        square = 5.0 / 3.0 * (rms**2 - 6.0 * _RANGE**2)
         if not square > 0.0:
             raise InputError(
                 "an rms radius too small for this form factor",
@@ -230,14 +228,32 @@ def form_factor(
     return klein_nystrand(q_mev, mass_number, rms)
 
 
-def momentum_transfer(recoil_kev: FloatArray, mass_kev: float) -> FloatArray:
+def momentum_transfer(recoil_kev: ArrayLike, mass_kev: ArrayLike) -> FloatArray:
     """Momentum transfer of a recoil, sqrt(2 M T + T^2), MeV.
+
+    Parameters
+    ----------
+    recoil_kev : array_like
+        Recoil, keV, from 0 on.
+    mass_kev : array_like
+        Mass of the nucleus, keV, above 0, broadcast against the recoil.
+
+    Returns
+    -------
+    ndarray
+        Of the broadcast shape.
+
+    Raises
+    ------
+    InputError
+        For a number out of range.
 
     Examples
     --------
     >>> round(float(momentum_transfer(np.array(10.0), 66978637.5)), 4)
     36.6002
     """
-    recoil = np.asarray(recoil_kev, dtype=np.float64)
-    q: FloatArray = np.sqrt(recoil * (2.0 * mass_kev + recoil)) / KEV_PER_MEV
+    recoil = not_negative(recoil_kev, "recoil_kev")
+    mass = positive(mass_kev, "mass_kev")
+    q: FloatArray = np.sqrt(recoil * (2.0 * mass + recoil)) / KEV_PER_MEV
     return q

@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from nuem.inputs.vocabulary import Flavour
-from nuem.models.arrays import ArrayLike, FloatArray, positive
+from nuem.models.arrays import ArrayLike, FloatArray, finite, positive
 from nuem.models.constants import (
     ALPHA,
     ELECTRON_MASS_KEV,
@@ -149,7 +149,8 @@ def sm(
     Raises
     ------
     InputError
-        For energies that are not above zero, or an unknown flavour.
+        For energies that are not above zero, a coupling that is not finite, or an
+        unknown flavour.
 
     Notes
     -----
@@ -178,7 +179,9 @@ def magnetic(
     '2.492177e-47'
     """
     recoil = positive(recoil_kev, "recoil_kev")
-    return moment**2 * _evaluate(magnetic_expansion(recoil), energy_mev, recoil)
+    return finite(moment, "moment") ** 2 * _evaluate(
+        magnetic_expansion(recoil), energy_mev, recoil
+    )
 
 
 def transition(
@@ -194,7 +197,9 @@ def transition(
     '2.546350e-46'
     """
     recoil = positive(recoil_kev, "recoil_kev")
-    return charge**2 * _evaluate(transition_expansion(recoil), energy_mev, recoil)
+    return finite(charge, "charge") ** 2 * _evaluate(
+        transition_expansion(recoil), energy_mev, recoil
+    )
 
 
 def fea(recoil_kev: ArrayLike, charge: float = 1.0) -> FloatArray:
@@ -208,7 +213,7 @@ def fea(recoil_kev: ArrayLike, charge: float = 1.0) -> FloatArray:
     '2.549550e-46'
     """
     recoil = positive(recoil_kev, "recoil_kev")
-    return 2.0 * _CHARGE * charge**2 / recoil**2
+    return 2.0 * _CHARGE * finite(charge, "charge") ** 2 / recoil**2
 
 
 def interference(
@@ -231,7 +236,8 @@ def interference(
     """
     recoil = positive(recoil_kev, "recoil_kev")
     g = electron_couplings(flavour, sin2_theta_w)
-    expansion = linear_expansion(recoil, g, charge * millicharge_shift(recoil))
+    shift = finite(charge, "charge") * millicharge_shift(recoil)
+    expansion = linear_expansion(recoil, g, shift)
     return _evaluate(expansion, energy_mev, recoil)
 
 
@@ -278,7 +284,7 @@ def diagonal(
     '1.735515e-46'
     """
     recoil = positive(recoil_kev, "recoil_kev")
-    shift = charge * millicharge_shift(recoil)
+    shift = finite(charge, "charge") * millicharge_shift(recoil)
     return _shifted(
         energy_mev, recoil, shift, electron_couplings(flavour, sin2_theta_w)
     )
@@ -303,7 +309,7 @@ def charge_radius(
     '1.076755e-47'
     """
     recoil = positive(recoil_kev, "recoil_kev")
-    shift = radius_squared * charge_radius_shift()
+    shift = finite(radius_squared, "radius_squared") * charge_radius_shift()
     return _shifted(
         energy_mev, recoil, shift, electron_couplings(flavour, sin2_theta_w)
     )

@@ -18,7 +18,7 @@ from math import pi, sqrt
 
 import numpy as np
 
-from nuem.models.arrays import FloatArray
+from nuem.models.arrays import FloatArray, positive
 from nuem.models.constants import (
     ALPHA,
     ELECTRON_MASS_KEV,
@@ -56,6 +56,12 @@ def kinematics(
     >>> kinematics(np.array([0.3]), ge72)[:, 0].round(4)
     array([  1.    ,   0.    , -10.0468,   0.    ])
     """
+    return _kinematics(positive(recoil, "recoil_kev"), nucleus, helicity=helicity)
+
+
+def _kinematics(
+    recoil: FloatArray, nucleus: Isotope, *, helicity: bool = False
+) -> FloatArray:
     zero = np.zeros_like(recoil)
     first = -recoil / KEV_PER_MEV if helicity else zero
     second = -0.5 * nucleus.mass_kev * recoil / KEV_PER_MEV**2
@@ -66,16 +72,18 @@ def sm_expansion(
     recoil: FloatArray, nucleus: Isotope, charge: float, square: FloatArray
 ) -> FloatArray:
     """Standard Model term; charge is Q_W, square the square of the form factor."""
+    recoil = positive(recoil, "recoil_kev")
     factor = _WEAK * nucleus.mass_kev * charge**2 * square
-    return factor * kinematics(recoil, nucleus)
+    return factor * _kinematics(recoil, nucleus)
 
 
 def interference_expansion(
     recoil: FloatArray, nucleus: Isotope, charge: float, square: FloatArray
 ) -> FloatArray:
     """Term linear in the neutrino charge, for 1 e."""
+    recoil = positive(recoil, "recoil_kev")
     factor = _MIXED * charge * nucleus.number / recoil * square
-    return factor * kinematics(recoil, nucleus)
+    return factor * _kinematics(recoil, nucleus)
 
 
 def charge_squared_expansion(
@@ -86,14 +94,16 @@ def charge_squared_expansion(
     helicity: bool = False,
 ) -> FloatArray:
     """Term quadratic in the neutrino charge, for 1 e."""
+    recoil = positive(recoil, "recoil_kev")
     factor = _CHARGE * nucleus.number**2 / (nucleus.mass_kev * recoil**2) * square
-    return factor * kinematics(recoil, nucleus, helicity=helicity)
+    return factor * _kinematics(recoil, nucleus, helicity=helicity)
 
 
 def magnetic_expansion(
     recoil: FloatArray, nucleus: Isotope, square: FloatArray
 ) -> FloatArray:
     """Magnetic term for 1 mu_B."""
+    recoil = positive(recoil, "recoil_kev")
     factor = _MAGNETIC * nucleus.number**2 * square
     zero = np.zeros_like(recoil)
     inverse = np.full_like(recoil, -1.0 / KEV_PER_MEV)
@@ -107,7 +117,8 @@ def charge_radius_expansion(
 
     The radius shifts g_Vp by ``-sqrt2 pi alpha/(3 G_F) <r^2>``.
     """
+    recoil = positive(recoil, "recoil_kev")
     shift = -charge_radius_shift() * nucleus.number
     factor = _WEAK * nucleus.mass_kev * shift * square
-    common = factor * kinematics(recoil, nucleus)
+    common = factor * _kinematics(recoil, nucleus)
     return 2.0 * charge * common, shift * common

@@ -17,7 +17,14 @@ import numpy as np
 
 from nuem.inputs.errors import InputError, ModelError
 from nuem.inputs.vocabulary import Photoabsorption
-from nuem.models.arrays import ArrayLike, FloatArray, positive, read_only
+from nuem.models.arrays import (
+    ArrayLike,
+    FloatArray,
+    finite,
+    not_negative,
+    positive,
+    read_only,
+)
 from nuem.models.constants import (
     ALPHA,
     AVOGADRO,
@@ -205,6 +212,7 @@ def absorption_breakpoints(
     array([ 1.4146, 11.103 ])
     """
     name = as_photoabsorption(table)
+    low_kev, high_kev = not_negative([low_kev, high_kev], "low_kev, high_kev")
     if name is Photoabsorption.HENKE:
         points = _henke(symbol)[0]
     elif name is Photoabsorption.CHANTLER:
@@ -273,9 +281,10 @@ def epa(
         positive(energy_mev, "energy_mev"), positive(recoil_kev, "recoil_kev")
     )
     mass = positive(regulator_ev, "regulator_ev")
+    square = finite(charge, "charge") ** 2
     allowed = recoil < maximum_recoil(energy)
     result = np.zeros(recoil.shape)
     photons = np.log(energy[allowed] * 1e3 * KEV_PER_MEV / mass) / recoil[allowed]
     sigma = photoabsorption(symbol, recoil[allowed], table)
-    result[allowed] = charge**2 * 2.0 * ALPHA / math.pi * sigma * photons
+    result[allowed] = square * 2.0 * ALPHA / math.pi * sigma * photons
     return result

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from nuem.inputs.errors import InputError, ModelError
-from nuem.models.arrays import ArrayLike, FloatArray, positive
+from nuem.models.arrays import ArrayLike, FloatArray, finite, positive
 from nuem.models.isotopes import Target, as_target
 
 __all__ = ["Lindhard", "Polynomial", "Quenching", "Tabulated"]
@@ -322,7 +322,8 @@ class Polynomial(Quenching):
                 found=f"{low:g} to {high:g}",
             )
         object.__setattr__(self, "range_kevnr", (low, high))
-        object.__setattr__(self, "coefficients", tuple(map(float, self.coefficients)))
+        factors = finite(self.coefficients, "coefficients")
+        object.__setattr__(self, "coefficients", tuple(factors.tolist()))
         if np.any(self._slope(np.linspace(low, high, 1001)) <= 0.0):
             raise InputError("the ionisation does not rise", field="coefficients")
 

@@ -170,7 +170,8 @@ def dielectric_deviation(
     for part in target.components:
         f1, f2 = scattering_factors(part.element.symbol, energy, source)
         total += part.count * (f1 - 1j * f2)
-    units = density_g_cm3 * AVOGADRO / target.mass_u
+    mass_density = float(positive(density_g_cm3, "density_g_cm3"))
+    units = mass_density * AVOGADRO / target.mass_u
     wavelength = HC_KEV_CM / energy
     return np.abs(ELECTRON_RADIUS_CM * wavelength**2 * units / pi * total)
 

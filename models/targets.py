@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 
 from nuem.inputs.errors import InputError
-from nuem.models.arrays import ArrayLike, FloatArray
+from nuem.models.arrays import ArrayLike, FloatArray, positive
 from nuem.models.constants import AVOGADRO
 
 __all__ = ["Element", "Subshell", "element", "occupations"]
@@ -93,12 +93,18 @@ class Element:
         -------
         ndarray
             Number of electrons, of the same shape.
+
+        Raises
+        ------
+        InputError
+            For an energy that is not a finite number above 0.
         """
+        recoil = positive(recoil_kev, "recoil_kev")
         levels = sorted(self.subshells, key=lambda s: s.binding_kev)
         bindings = np.array([s.binding_kev for s in levels])
         counts = np.array([0, *np.cumsum([s.electrons for s in levels])], dtype=float)
         # side="left": a transfer of exactly the binding energy frees nothing yet
-        return counts[np.searchsorted(bindings, np.asarray(recoil_kev), side="left")]
+        return counts[np.searchsorted(bindings, recoil, side="left")]
 
 
 def occupations(number: int) -> dict[str, int]:

@@ -15,7 +15,14 @@ import numpy as np
 
 from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import Method, Process
-from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, read_only
+from nuem.models.arrays import (
+    ArrayLike,
+    FloatArray,
+    bin_edges,
+    finite,
+    not_negative,
+    read_only,
+)
 from nuem.models.detector import Response
 from nuem.models.flux.spectrum import Flux
 from nuem.models.fold import Fold, recoil_spectrum
@@ -87,6 +94,7 @@ class Template:
                     found=f"shape {array.shape}",
                     expected=f"shape {shape}",
                 )
+            finite(array, f"coefficients.{key}")
         set_ = object.__setattr__
         set_(self, "edges", edges)
         set_(self, "coefficients", MappingProxyType(values))
@@ -121,11 +129,12 @@ class Template:
         return np.divide(removed, total, out=np.zeros_like(kept), where=total != 0.0)
 
     def scale(self, factor: float | FloatArray) -> Template:
-        """Template times a number, or times a number for each bin."""
+        """Template times a number from 0 on, or times such a number for each bin."""
+        by = not_negative(factor, "factor")
         return replace(
             self,
-            coefficients={k: v * factor for k, v in self.coefficients.items()},
-            below_floor={k: v * factor for k, v in self.below_floor.items()},
+            coefficients={k: v * by for k, v in self.coefficients.items()},
+            below_floor={k: v * by for k, v in self.below_floor.items()},
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import Flavour
-from nuem.models.arrays import ArrayLike, FloatArray, positive
+from nuem.models.arrays import ArrayLike, FloatArray, finite, positive
 from nuem.models.constants import (
     MUON_LIFETIME_US,
     MUON_MASS_MEV,
@@ -152,8 +152,7 @@ class BeamTime:
     def __post_init__(self) -> None:
         """Check the numbers."""
         positive(self.width_us, "width_us")
-        if not np.isfinite(self.mean_us):
-            raise InputError("not a time", field="mean_us", found=self.mean_us)
+        finite(self.mean_us, "mean_us")
 
     def cumulative(self, kind: str, time_us: ArrayLike) -> FloatArray:
         """Share that has arrived at a time (us): ``prompt`` or ``delayed``.
@@ -164,7 +163,7 @@ class BeamTime:
             raise InputError(
                 "unknown word", field="kind", found=kind, expected="prompt or delayed"
             )
-        time = np.asarray(time_us, dtype=np.float64) - self.mean_us
+        time = finite(time_us, "time_us") - self.mean_us
         fold = partial(_exponential_after_gaussian, time, self.width_us)
         if kind == "prompt":
             return fold(PION_LIFETIME_US)
@@ -173,7 +172,7 @@ class BeamTime:
 
     def fractions(self, kind: str, edges_us: ArrayLike) -> FloatArray:
         """Share of the neutrinos in bins of time (us), shape (n,)."""
-        edges = np.asarray(edges_us, dtype=np.float64)
+        edges = finite(edges_us, "edges_us")
         if edges.ndim != 1 or edges.size < 2 or not np.all(np.diff(edges) > 0.0):
             raise InputError("the edges do not rise", field="edges_us")
         return np.diff(self.cumulative(kind, edges))

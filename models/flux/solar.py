@@ -59,7 +59,7 @@ class Oscillation:
     --------
     >>> mixing = Oscillation(0.303, 0.02225, 0.572, 7.41e-5)
     >>> round(float(mixing.survival(10.0, 92.5)), 4)
-    0.3189
+    0.3188
     """
 
     sin2_theta12: float

@@ -91,11 +91,11 @@ def vary(flux: Flux, name: str, sigmas: float, size: float | None = None) -> Flu
     Examples
     --------
     >>> from nuem.models.flux import reactor_flux, solar_flux
-    >>> vary(solar_flux(["8B"]), "8B", -1.0).integrate() / 5.46e6
-    0.88...
+    >>> round(vary(solar_flux(["8B"]), "8B", -1.0).integrate() / 5.46e6, 3)
+    0.88
     >>> core = reactor_flux(flux=1.0)
     >>> round(vary(core, "238U", 1.0).integrate(4.0) / core.integrate(4.0), 3)
-    1.035
+    1.034
     """
     if not np.isfinite(sigmas):
         raise InputError("not a number", field="sigmas", found=sigmas)
