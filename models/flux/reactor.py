@@ -383,8 +383,7 @@ def _fission_uncertainties(isotope: str) -> dict[str, Uncertainty | None]:
         name: Tabulated(Polyline(grid, tuple(known[kind][isotope])))
         for name, kind in ((isotope, "isotope"), ("correlated", "correlated"))
     }
-    above = Band(float(known["above-8-mev"]["value"]), low_mev=grid[-1])
-    return {**tables, "below-1.8-mev": _below_threshold(), "above-8-mev": above}
+    return {**tables, "below-1.8-mev": _below_threshold()}
 
 
 def _below_threshold() -> Band:

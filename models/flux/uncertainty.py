@@ -2,8 +2,7 @@
 
 Each is one standard deviation of one nuisance parameter: all energies move together.
 Outside the range of its table an uncertainty is 0, never the last value held: where
-nothing is published, a parameter of its own says so (``below-1.8-mev`` and
-``above-8-mev`` for reactors).
+nothing is published, a parameter of its own says so (``below-1.8-mev`` for reactors).
 """
 
 from __future__ import annotations

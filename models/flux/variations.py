@@ -70,8 +70,7 @@ def vary(flux: Flux, name: str, sigmas: float, size: float | None = None) -> Flu
     name : str
         One of :func:`variation_names`. The Sun: a reaction (``8B``). Reactors: an
         isotope (``235U``, ``239Np``), ``correlated`` (all isotopes together),
-        ``below-1.8-mev``, ``above-8-mev``, ``capture``, ``non-equilibrium``,
-        ``spent-fuel``. With ``SOURCE:`` in front, in that source alone.
+        ``below-1.8-mev``, ``capture``, ``non-equilibrium``, ``spent-fuel``. With ``SOURCE:`` in front, in that source alone.
     sigmas : float
         Standard deviations to move by, with its sign.
     size : float, optional
