@@ -31,9 +31,23 @@ from nuem.inputs.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nuem.models.options import OptionWords
 
 __all__ = ["cross_section", "template"]
+
+
+_DEFAULT = click.core.ParameterSource.DEFAULT
+#: Where an option enters, for the message that it does not.
+_NEEDS = {
+    "couplings": "a process on nuclei",
+    "form_factor": "a process on nuclei",
+    "photoabsorption": "a millicharge on electrons by epa or epa+stepped",
+    "regulator": "a millicharge on electrons by epa, epa+stepped or atomic",
+    "density": "--regulator medium",
+    "sin2_theta_w": "electrons, or --couplings tree",
+}
 
 
 def _words(kind: type[StrEnum]) -> click.Choice[str]:
@@ -136,11 +150,12 @@ def cross_section(
         "regulator": regulator,
         "density_g_cm3": density,
     }
+    one = scattering(process, target, method, flavour, Options(**options))
+    _refuse_idle_options(process, method, one.metadata)
     values = calculate(
         process, target, energy, transfers, method=method, coupling=coupling,
         flavour=flavour, **options,
     )  # fmt: skip
-    one = scattering(process, target, method, flavour, Options(**options))
     document = {
         "process": process,
         "target": target,
@@ -201,6 +216,35 @@ def template(
     deliver(document, path)
     if as_json and path != "-":
         deliver(document, "-")
+
+
+def _refuse_idle_options(
+    process: str, method: str | None, used: Mapping[str, object]
+) -> None:
+    """An option that was given and does not enter the result is an error.
+
+    ``used`` is the record of the choices that do enter, None for those that do not.
+    """
+    context = click.get_current_context()
+    parameters = context.params
+    medium = used.get("regulator") and parameters["regulator"] == Regulator.MEDIUM
+    enters = {
+        "couplings": used.get("couplings of nucleons"),
+        "form_factor": used.get("form factor"),
+        "photoabsorption": used.get("photoabsorption"),
+        "regulator": used.get("regulator"),
+        "density": medium or None,
+        "sin2_theta_w": used.get("sin2_theta_w"),
+    }
+    for name, value in enters.items():
+        if value is None and context.get_parameter_source(name) is not _DEFAULT:
+            how = process if method is None else f"{process} by {method}"
+            raise InputError(
+                "the option does not enter this prediction",
+                field="--" + name.replace("_", "-"),
+                found=f"{parameters[name]} for {how}",
+                expected=f"the option left out, or {_NEEDS[name]}",
+            )
 
 
 def _numbers(text: str) -> list[float]:

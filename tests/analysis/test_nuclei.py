@@ -17,7 +17,7 @@ from nuem.analysis.prediction import (
     with_process,
 )
 from nuem.inputs.catalogue import channels, load_experiment
-from nuem.inputs.errors import InputError
+from nuem.inputs.errors import InputError, NuemError
 from nuem.inputs.schema import Experiment, Signal
 from nuem.inputs.vocabulary import Process
 
@@ -310,8 +310,58 @@ def test_values_on_the_command_line(words: tuple[str, ...], value: float) -> Non
         ("electron-sm", "--sin2-theta-w", "7"),
         ("electron-magnetic", "--coupling", "nan"),
         ("electron-millicharge", "--coupling", "1e-12", "--method", "epa"),
+        ("electron-sm", "--couplings", "tree"),
+        ("electron-sm", "--couplings", "radiative"),
+        ("electron-magnetic", "--coupling", "1e-10", "--form-factor", "point"),
+        ("electron-sm", "--regulator", "medium"),
+        ("electron-millicharge", "--coupling", "1e-12", "--photoabsorption", "elam"),
+        (
+            "electron-millicharge",
+            "--coupling",
+            "1e-12",
+            "--method",
+            "epa+stepped",
+            "--density",
+            "5",
+        ),
+        ("nucleus-sm", "--regulator", "medium"),
+        ("nucleus-sm", "--photoabsorption", "elam"),
+        ("nucleus-sm", "--density", "5"),
+        ("nucleus-sm", "--sin2-theta-w", "0.24"),
     ],
 )
 def test_wrong_words_on_the_command_line(words: tuple[str, ...]) -> None:
     done = _run(*words, "--target", "Ge", "--energy", "4", "--recoil", "0.1")
-    assert done.exit_code != 0
+    # what `main` prints as one line, with this exit code
+    assert isinstance(done.exception, NuemError)
+    assert done.exception.exit_code == 2
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nucleus-sm", "--couplings", "tree", "--sin2-theta-w", "0.24"),
+        ("nucleus-magnetic", "--coupling", "1e-10", "--form-factor", "symmetrised-fermi"),
+        ("nucleus-sm", "--couplings", "flavoured", "--flavour", "nu-mu"),
+        ("electron-sm", "--sin2-theta-w", "0.24"),
+        ("electron-millicharge", "--coupling", "1e-12", "--method", "epa+stepped",
+         "--regulator", "medium", "--density", "5"),
+        ("electron-millicharge", "--coupling", "1e-12", "--method", "epa+stepped",
+         "--photoabsorption", "elam"),
+        ("electron-millicharge", "--coupling", "1e-12", "--method", "atomic",
+         "--regulator", "momentum-cut"),
+    ],
+)  # fmt: skip
+def test_options_that_enter(words: tuple[str, ...]) -> None:
+    """Each of them changes the number."""
+    at = ("--target", "Ge", "--energy", "4", "--recoil", "0.3", "--json")
+    done = _run(*words, *at)
+    assert done.exit_code == 0, done.output
+    plain = list(words)
+    for option in ("--couplings", "--sin2-theta-w", "--form-factor", "--regulator",
+                   "--density", "--photoabsorption", "--flavour"):  # fmt: skip
+        if option in plain:
+            del plain[plain.index(option) : plain.index(option) + 2]
+    before = _run(*plain, *at)
+    assert json.loads(done.stdout)["value"] != json.loads(before.stdout)["value"]
