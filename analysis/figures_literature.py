@@ -6,13 +6,15 @@ this package by the method that the legend names, not readings of the originals.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from nuem.inputs.errors import InputError
 from nuem.inputs.vocabulary import Convention
+from nuem.models.constants import SIN2_THETA_W
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
     from nuem.models.flux.spectrum import Flux
 
 __all__ = [
+    "FIGURES",
     "basi_2025_mixing_angle",
     "basi_2025_rates",
+    "basi_2025_total_rates",
     "chen_2014_cross_sections",
     "chen_2014_rates",
     "draw_literature",
+    "effective_mixing_angle",
     "nugen_2025_cross_sections",
     "parada_2020_electrons",
     "parada_2020_nuclei",
@@ -205,11 +210,8 @@ def basi_2025_rates() -> Figure:
     )
 
 
-def basi_2025_mixing_angle() -> Figure:
-    """Draw the same millicharge as a mixing angle that runs with the recoil.
-
-    ``sin^2 -> sin^2 - pi alpha q/(sqrt2 G_F M T)``: rates with and without it.
-    """
+def basi_2025_total_rates() -> Figure:
+    """Draw the whole rates with charges of both signs, interference included."""
     from nuem.models.fold import recoil_spectrum
     from nuem.plots.cross_sections import rates
 
@@ -217,47 +219,155 @@ def basi_2025_mixing_angle() -> Figure:
     found = recoil_spectrum("nucleus-millicharge", "Ge", sun, recoil, couplings="tree")
     curves = {"SM": found["1"]}
     for charge in (-1e-7, -1e-8, 1e-8, 1e-7):
-        value, power = (f"{charge:+.0e}").split("e")
-        name = rf"$q_\nu = {value[0]}10^{{{int(power)}}}\,e$"
-        curves[name] = found["1"] + charge * found["q"] + charge**2 * found["q^2"]
+        curves[_charge_label(charge)] = _with_charge(found, charge)
     return rates(
         recoil_kev=recoil,
         curves=curves,
         recoil_unit="keVnr",
         y_range=(1e-8, 1e3),
-        note=r"Ge, solar neutrinos, running $\sin^2\theta_W$",
+        note="Ge, solar neutrinos, B16-GS98",
     )
 
 
-#: Name of the file of each figure.
-_FIGURES: dict[str, Callable[[], Figure]] = {
+def basi_2025_mixing_angle() -> Figure:
+    """Draw a millicharge as what it does to the weak mixing angle.
+
+    At each recoil: the angle at which the Standard Model alone has the rate that it has
+    together with the charge, ``sin^2 - pi alpha q/(sqrt2 G_F M T)`` for one nucleus.
+    """
+    from nuem.plots.cross_sections import mixing_angles
+
+    recoil = np.geomspace(0.1, 6.0, 600)
+    curves = {"SM": np.full_like(recoil, SIN2_THETA_W)}
+    for charge in (-1e-9, -3e-10, 3e-10, 1e-9):
+        curves[_charge_label(charge)] = effective_mixing_angle(recoil, charge)
+    return mixing_angles(
+        recoil_kev=recoil,
+        curves=curves,
+        y_range=(0.0, 0.55),
+        note="Ge, solar neutrinos, B16-GS98",
+    )
+
+
+def effective_mixing_angle(
+    recoil_kev: NDArray[np.float64], charge: float, target: str = "Ge"
+) -> NDArray[np.float64]:
+    """Squared sine that gives the Standard Model the rate it has with a millicharge.
+
+    Parameters
+    ----------
+    recoil_kev : ndarray
+        Recoils that solar neutrinos give, keVnr.
+    charge : float
+        Charge that all flavours share, e.
+    target : str
+        What recoils.
+
+    Returns
+    -------
+    ndarray
+        sin^2 theta_W of the tree-level couplings, of the same shape; NaN where no real
+        angle does it (close to complete cancellation, in a mixture of isotopes).
+
+    Notes
+    -----
+    The rate at tree level is a quadratic of the squared sine: three values fix it, and
+    of the two solutions the one is taken that goes over into the mixing angle for a
+    vanishing charge.
+
+    Examples
+    --------
+    >>> effective_mixing_angle(np.array([0.5, 1.0]), 1e-9).round(4)
+    array([0.1977, 0.2182])
+    """
+    from nuem.models.fold import recoil_spectrum
+
+    sun = _sun()
+    grid = (0.1, 0.2, 0.3)
+    low, middle, high = (
+        recoil_spectrum(
+            "nucleus-sm", target, sun, recoil_kev, couplings="tree", sin2_theta_w=s
+        )["1"]
+        for s in grid
+    )
+    step = grid[1] - grid[0]
+    curvature = (high - 2.0 * middle + low) / (2.0 * step**2)
+    slope = (high - low) / (2.0 * step)
+    # rate = middle + slope x + curvature x^2 with x = sin^2 - grid[1]
+    terms = recoil_spectrum(
+        "nucleus-millicharge", target, sun, recoil_kev, couplings="tree"
+    )
+    excess = _with_charge(terms, charge) - middle
+    lowest = -slope / (2.0 * curvature)
+    square = lowest**2 + excess / curvature
+    distance = np.sqrt(np.where(square >= 0.0, square, np.nan))
+    # beyond the charge at which the rate is lowest, weak charge and charge change roles
+    turning = -terms["q"] / (2.0 * terms["q^2"])
+    side = np.where(charge < turning, 1.0, -1.0)
+    return np.asarray(grid[1] + lowest + side * distance)
+
+
+def _with_charge(
+    terms: dict[str, NDArray[np.float64]], charge: float
+) -> NDArray[np.float64]:
+    return terms["1"] + charge * terms["q"] + charge**2 * terms["q^2"]
+
+
+def _charge_label(charge: float) -> str:
+    factor, power = f"{charge:+.0e}".split("e")
+    number = factor[0] if factor[1:] == "1" else rf"{factor}\times"
+    return rf"$q_\nu = {number}10^{{{int(power)}}}\,e$"
+
+
+#: Name of each figure, also that of its files.
+FIGURES: Final[Mapping[str, Callable[[], Figure]]] = {
     "chen-2014-figure-1a": chen_2014_cross_sections,
     "chen-2014-figure-1b": chen_2014_rates,
     "nugen-2025-figure-1": nugen_2025_cross_sections,
     "parada-2020-electrons": parada_2020_electrons,
     "parada-2020-nuclei": parada_2020_nuclei,
     "basi-2025-rates": basi_2025_rates,
+    "basi-2025-total-rates": basi_2025_total_rates,
     "basi-2025-mixing-angle": basi_2025_mixing_angle,
 }
 
 
-def draw_literature(folder: str | Path) -> list[Path]:
-    """Draw all of them as PNG and PDF.
+def draw_literature(
+    folder: str | Path,
+    names: Iterable[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Draw figures of the literature as PNG and PDF.
 
     Parameters
     ----------
     folder : str or Path
         Where to write; it is made if it is not there.
+    names : iterable of str
+        Which of `FIGURES`; none for all.
+    say : callable
+        Told the name of each before it is drawn.
 
     Returns
     -------
     list of Path
         The files.
 
+    Raises
+    ------
+    InputError
+        For a name that is not there; nothing is drawn then.
     """
     from nuem.plots.style import save
 
+    chosen = list(dict.fromkeys(names)) or list(FIGURES)
+    for name in chosen:
+        if name not in FIGURES:
+            raise InputError(
+                "no such figure", found=name, expected="one of " + ", ".join(FIGURES)
+            )
     found: list[Path] = []
-    for name, draw in _FIGURES.items():
-        found += save(draw(), Path(folder) / name)
+    for name in chosen:
+        say(name)
+        found += save(FIGURES[name](), Path(folder) / name)
     return found

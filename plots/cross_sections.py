@@ -1,4 +1,4 @@
-"""Predictions against recoil energy: cross sections and event rates."""
+"""Predictions against recoil energy: cross sections, event rates, mixing angles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["cross_sections", "rates"]
+__all__ = ["cross_sections", "mixing_angles", "rates"]
 
 
 def cross_sections(
@@ -144,6 +144,56 @@ def rates(
     )
 
 
+def mixing_angles(
+    *,
+    recoil_kev: ArrayLike | Mapping[str, ArrayLike],
+    curves: Mapping[str, ArrayLike],
+    recoil_unit: str = "keVnr",
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    experiment: str = "",
+    status: str = "",
+    note: str = "",
+) -> Figure:
+    """Draw squared sines of a weak mixing angle that depends on the recoil.
+
+    Parameters
+    ----------
+    recoil_kev, curves, recoil_unit, x_range, y_range
+        As in `cross_sections`, the values from 0 to 1; the vertical axis is linear.
+    experiment, status, note : str
+        The line above the axes.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError
+        As in `cross_sections`.
+
+    Examples
+    --------
+    >>> fig = mixing_angles(recoil_kev=[0.1, 1.0], curves={"SM": [0.239, 0.239]})
+    >>> fig.axes[0].get_yscale()
+    'linear'
+    """
+    return _curves(
+        recoil_kev=recoil_kev,
+        curves=curves,
+        quantity=r"Effective $\sin^2\theta_W$",
+        unit="",
+        recoil_unit=recoil_unit,
+        lines=None,
+        threshold=None,
+        x_range=x_range,
+        y_range=y_range,
+        header=(experiment, status, note),
+        log=False,
+    )
+
+
 #: Decades below the largest value that are shown when no range is given.
 _DECADES = 10
 #: With more entries the legend gets a second column, not half of the figure.
@@ -162,8 +212,9 @@ def _curves(
     x_range: tuple[float, float] | None,
     y_range: tuple[float, float] | None,
     header: tuple[str, str, str],
+    log: bool = True,
 ) -> Figure:
-    """Draw named curves with logarithmic axes."""
+    """Draw named curves; the horizontal axis logarithmic, the vertical one if asked."""
     if not curves:
         raise InputError("no curve", field="curves", expected="at least one")
     energies: dict[str, NDArray[np.float64]] = {}
@@ -180,11 +231,18 @@ def _curves(
         values[name] = vector(
             f"curves.{name}", curves[name], size=energy.size, minimum=0
         )
-    for field, limits in (("x_range", x_range), ("y_range", y_range)):
-        if limits is not None and not 0 < limits[0] < limits[1]:
+    for field, limits, least in (
+        ("x_range", x_range, "0 <"),
+        ("y_range", y_range, "0 <" if log else "0 <="),
+    ):
+        if limits is None:
+            continue
+        low, high = limits
+        if not (0 <= low < high) or (low == 0 and least == "0 <"):
             raise InputError(
-                "not a range", field=field, found=limits, expected="0 < low < high"
-            )
+                "not a range", field=field, found=limits,
+                expected=f"{least} low < high",
+            )  # fmt: skip
     x_low, x_high = x_range or (
         min(energy[0] for energy in energies.values()),
         max(energy[-1] for energy in energies.values()),
@@ -192,7 +250,7 @@ def _curves(
     with hep_style():
         fig, ax = new_figure(left=0.17)
         ax.set_xscale("log")
-        ax.set_yscale("log")
+        ax.set_yscale("log" if log else "linear")
         ax.set_xlim(x_low, x_high)
         energy_ticks(ax)
         ax.set_xlabel(axis_label("Recoil energy $T$", recoil_unit))
@@ -215,8 +273,8 @@ def _curves(
             limit = number("threshold", threshold, above=0)
             ax.axvspan(x_low, max(limit, x_low), color="#ececec", zorder=0.2)
             handles.append(ax.axvline(limit, color=GREY, linewidth=0.9))
-        floor = 1e-3
-        if tops.size:
+        floor = 1e-3 if log else 0.0
+        if log and tops.size:
             floor = max(float(tops.min()) * 0.5, float(tops.max()) / 10.0**_DECADES)
         names = list(values)
         if threshold is not None:

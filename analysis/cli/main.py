@@ -21,6 +21,7 @@ _COMMANDS = {
     "list": ("inspecting", "list_", "Experiments, processes and methods."),
     "info": ("inspecting", "info", "Versions, threads and tables."),
     "cross-section": ("predicting", "cross_section", "A differential cross section."),
+    "figures": ("drawing", "figures", "Figures of the literature, drawn anew."),
     "simulate": ("events", "simulate", "ROOT events of an experiment."),
     "histogram": ("events", "histogram", "Events to histograms and cut flow."),
     "template": ("predicting", "template", "Expected signal by bin."),

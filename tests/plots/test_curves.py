@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nuem.inputs.errors import InputError
-from nuem.plots.cross_sections import cross_sections, rates
+from nuem.plots.cross_sections import cross_sections, mixing_angles, rates
 from nuem.plots.limits import cls_scan
 
 if TYPE_CHECKING:
@@ -42,6 +42,25 @@ def test_cross_sections_of_different_grids_in_their_unit() -> None:
     assert ax.get_ylabel() == r"d$\sigma$/d$T$ [cm$^2$/keV/nucleus]"
     assert ax.get_xlabel() == "Recoil energy $T$ [keVnr]"
     assert ax.get_xlim() == (0.1, 5.0)
+
+
+def test_mixing_angles_on_a_linear_axis() -> None:
+    curves = {"SM": [0.239, 0.239], "charge": [0.0, 0.2]}
+    ax = mixing_angles(recoil_kev=[0.1, 1.0], curves=curves, y_range=(0.0, 0.5)).axes[0]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+    assert ax.get_ylim() == (0.0, 0.5)
+    assert ax.get_ylabel() == r"Effective $\sin^2\theta_W$"
+    for line, values in zip(ax.lines, curves.values(), strict=False):
+        np.testing.assert_array_equal(np.nan_to_num(line.get_ydata()), values)
+    free = mixing_angles(recoil_kev=[0.1, 1.0], curves=curves).axes[0]
+    assert free.get_ylim()[0] == 0.0
+    assert free.get_ylim()[1] > 0.239
+    with pytest.raises(InputError, match=r"curves\.a"):
+        mixing_angles(recoil_kev=[0.1, 1.0], curves={"a": [0.1, -0.2]})
+    with pytest.raises(InputError, match="y_range"):
+        mixing_angles(recoil_kev=[0.1, 1.0], curves=curves, y_range=(-0.1, 0.5))
+    with pytest.raises(InputError, match="y_range"):
+        rates(recoil_kev=[0.1, 1.0], curves={"a": [1.0, 2.0]}, y_range=(0.0, 0.5))
 
 
 def test_ranges_are_kept(examples: SimpleNamespace) -> None:
