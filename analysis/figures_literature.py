@@ -278,7 +278,7 @@ def effective_mixing_angle(
     Examples
     --------
     >>> effective_mixing_angle(np.array([0.5, 1.0]), 1e-9).round(4)
-    array([0.1977, 0.2182])
+    array([0.1976, 0.2181])
     """
     from nuem.models.fold import recoil_spectrum
 

@@ -6,11 +6,11 @@ from nuem.models.flux.reactor import (
     fission_fractions,
     per_fission,
     reactor_flux,
-    spent_fuel_flux,
 )
 from nuem.models.flux.sns import BeamTime, sns_flux
 from nuem.models.flux.solar import Oscillation, solar_flux
 from nuem.models.flux.spectrum import Continuum, Flux, Line
+from nuem.models.flux.spent_fuel import spent_fuel_flux
 from nuem.models.flux.variations import variation_names, vary
 
 __all__ = [

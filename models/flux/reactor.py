@@ -37,7 +37,7 @@ from nuem.models.flux.uncertainty import (
 from nuem.models.tables import table
 
 __all__ = ["END_MEV", "ISOTOPES", "fission_fractions", "per_fission"]
-__all__ += ["reactor_flux", "spent_fuel_flux"]
+__all__ += ["reactor_flux"]
 
 #: The four isotopes that fission in a power reactor.
 ISOTOPES = ("235U", "238U", "239Pu", "241Pu")
@@ -59,7 +59,7 @@ class _Exponential:
 
 
 @dataclass(frozen=True)
-class _Corrected:
+class Corrected:
     """A density times an offset plus a tabulated ratio, which is 0 off its table."""
 
     density: Callable[[FloatArray], FloatArray]
@@ -195,7 +195,7 @@ def per_fission(
             ratio = Polyline(
                 grid, tuple(non_equilibrium * float(x) for x in late[name])
             )
-            upper = _Corrected(upper, ratio, 1.0)
+            upper = Corrected(upper, ratio, 1.0)
             ends = (_JOIN_MEV, *(x for x in grid if x > _JOIN_MEV), END_MEV)
             size = float(late["uncertainty"])
             above_known["non-equilibrium"] = OfCorrection(ratio, size)
@@ -314,65 +314,6 @@ def reactor_flux(
             expected="either flux, or power_gw and distance_m",
         )
     return Flux(result.components, result.description, made)
-
-
-def spent_fuel_flux(core: Flux, scale: float = 1.0) -> Flux:
-    """Antineutrinos of the spent fuel beside a core, which shine in OFF as well.
-
-    Parameters
-    ----------
-    core : Flux
-        The running core, at the same distance.
-    scale : float
-        Amount of fuel relative to that beside a core of Daya Bay.
-
-    Returns
-    -------
-    Flux
-        Electron antineutrinos per cm^2 s, from 1.75 to 3.75 MeV: nothing is tabulated
-        below.
-
-    Raises
-    ------
-    InputError
-        For a scale below 0, or a flux without fission.
-
-    Examples
-    --------
-    >>> core = reactor_flux(flux=1e13)
-    >>> f"{spent_fuel_flux(core).integrate() / core.integrate():.1e}"
-    '2.0e-03'
-    """
-    if not np.isfinite(scale) or scale < 0.0:
-        raise InputError("out of range", field="scale", found=scale)
-    fuel = table("reactor-spectra")["corrections"]["spent-fuel"]
-    grid = tuple(float(x) for x in fuel["energy_mev"])
-    ratio = Polyline(grid, tuple(float(x) for x in fuel["ratio"]))
-    # the table is relative to the core, but what shines are few long-lived products:
-    # their uncertainty is their own, and covers that of the core
-    known = {"spent-fuel": Band(float(fuel["uncertainty"]))}
-    parts = []
-    for part in core.components:
-        if isinstance(part, Continuum) and part.name.partition(" ")[0] in ISOTOPES:
-            low = max(grid[0], part.breakpoints_mev[0])
-            high = min(grid[-1], part.breakpoints_mev[-1])
-            if low < high:
-                inner = {x for x in (*grid, *part.breakpoints_mev) if low < x < high}
-                parts.append(
-                    Continuum(
-                        f"spent fuel, {part.name}",
-                        part.flavour,
-                        _Corrected(part.density, ratio, 0.0),
-                        (low, *sorted(inner), high),
-                        scale * part.weight,
-                        part.source,
-                        known,
-                    )
-                )
-    if not parts:
-        raise InputError("a flux without fission", field="core")
-    made = {"scale": scale, "core": dict(core.metadata)}
-    return Flux(tuple(parts), "spent fuel", made)
 
 
 def _fission_uncertainties(isotope: str) -> dict[str, Uncertainty | None]:

@@ -94,7 +94,7 @@ def vary(flux: Flux, name: str, sigmas: float, size: float | None = None) -> Flu
     0.88
     >>> core = reactor_flux(flux=1.0)
     >>> round(vary(core, "238U", 1.0).integrate(4.0) / core.integrate(4.0), 3)
-    1.034
+    1.035
     """
     if not np.isfinite(sigmas):
         raise InputError("not a number", field="sigmas", found=sigmas)
