@@ -149,9 +149,7 @@ def test_survival_probability() -> None:
     mixing = Oscillation(0.303, 0.02225, 0.572, 7.41e-5)
     expected = [0.520013, 0.383450, 0.318850]
     found = mixing.survival([1.0, 5.0, 10.0], 92.5)
-    # as probabilities; the expected values were made with a matter potential to four
-    # digits, 1.526e-7, against which CODATA's constants move them by up to 4e-5
-    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-4)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
     shares = mixing.shares(np.array([0.3, 5.0]), 67.9)
     np.testing.assert_allclose(sum(shares.values()), 1.0)
     assert shares[Flavour.NU_TAU][0] > shares[Flavour.NU_MU][0]
@@ -162,12 +160,15 @@ def test_survival_probability() -> None:
 
 
 def test_matter_potential() -> None:
-    """Mixing in matter by diagonalising the Hamiltonian, constants of SciPy."""
+    """Mixing in matter by diagonalising the Hamiltonian; the constant of SciPy."""
     from scipy import constants
 
     fermi = constants.value("Fermi coupling constant") * 1e-18  # eV^-2
     per_ev3 = (constants.value("reduced Planck constant times c in MeV fm") * 1e-7) ** 3
-    potential = np.sqrt(2.0) * fermi * 92.5 * constants.N_A * per_ev3  # eV
+    exact = np.sqrt(2.0) * fermi * constants.N_A * per_ev3  # eV, per mol/cm^3
+    usual = 1.526e-7 / 2e6
+    assert usual == pytest.approx(exact, rel=4e-4)
+    potential = 92.5 * usual
     mixing = Oscillation(0.303, 0.02225, 0.572, 7.41e-5)
     angle, c13 = np.arcsin(np.sqrt(0.303)), 1.0 - 0.02225
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
