@@ -297,6 +297,7 @@ def channel_response(channel: Channel) -> Response:
         trigger_efficiency=response.trigger_efficiency,
         cut_efficiency=response.cut_efficiency,
         breakpoints_kev=tuple(x for x, _ in response.trigger_efficiency.points or ()),
+        cut_breakpoints_kev=tuple(x for x, _ in response.cut_efficiency.points or ()),
         quenching=_quenching(channel),
     )
 

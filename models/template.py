@@ -227,7 +227,8 @@ def template(
     -----
     Composite Gauss-Legendre over true recoils, on panels that end at absorption
     edges, points of tables, subshell energies, end points of the flux and at the
-    kinks of the response, and are no wider than half a sigma.
+    kinks of the response, are no wider than half a sigma, and are halved until the
+    efficiencies are cubics in them to 1e-6.
 
     Examples
     --------
@@ -250,7 +251,8 @@ def template(
     if not fold.on_nuclei:
         detector = replace(detector, quenching=None)
     detector.check_range(edges, fold.maximum_recoil_kev)
-    low, high = detector.true_range(edges)
+    highest = fold.maximum_recoil_kev
+    low, high = detector.true_range(edges, highest)
     if low <= 0.0:
         raise InputError(
             "the lowest true recoil is 0",
@@ -258,7 +260,7 @@ def template(
             found="0 keV",
             expected="edges above 0, or a floor of the true recoil",
         )
-    high = min(high, fold.maximum_recoil_kev)
+    high = min(high, highest)
     values = _integrate(fold, detector, edges, low, high)
     return Template(
         values,
@@ -280,14 +282,18 @@ def _integrate(
     if not low < high:
         return {name: np.zeros(edges.size - 1) for name in fold.monomials}
     points = np.concatenate(
-        [fold.breakpoints(low, high), detector.kinks(edges), [low, high]]
+        [
+            fold.breakpoints(low, high),
+            detector.kinks(edges, fold.maximum_recoil_kev),
+            [low, high],
+        ]
     )
     points = np.unique(points[(points >= low) & (points <= high)])
     width: FloatArray | float = np.inf
     if detector.resolution is not None:
         width = 0.5 * detector.true_width(points)
     split = panels(low, high, points, ratio=_RATIO, width=width)
-    true, weight = nodes(split, _ORDER)
+    true, weight = nodes(detector.refine(split), _ORDER)
     matrix = detector.matrix(edges, true) * weight
     return {name: matrix @ rate for name, rate in fold.rates(true).items()}
 
