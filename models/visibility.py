@@ -1,8 +1,8 @@
 """Which true energies can be seen in the bins of a measured energy.
 
 A true energy E is seen from ``s E - reach(E)`` to ``s E + reach(E)``. The energies at
-which one of these ends meets an edge are solved for, whatever the width is; it may
-be as large as the energy itself, so that the largest energy of all still reaches the
+which one of these ends meets an edge are found on a fine grid, with straight lines
+between its points (1e-5 of the energy), whatever the width is; it may be as large as the energy itself, so that the largest energy of all still reaches the
 last bin.
 """
 
@@ -18,7 +18,6 @@ from nuem.models.arrays import FloatArray
 __all__ = ["crossings", "search_grid", "visible_range"]
 
 _POINTS = 1500
-_STEPS = 12
 _DOUBLINGS = 60
 
 Reach = Callable[[FloatArray], FloatArray]
@@ -83,21 +82,18 @@ def visible_range(
     (0.3, 1.2)
     """
 
-    def outside(energy: FloatArray) -> FloatArray:
-        seen, far = scale * energy, reach(energy)
-        return np.asarray(np.maximum(edges[0] - (seen + far), (seen - far) - edges[-1]))
-
-    value = outside(grid)
-    visible = np.flatnonzero(value < 0.0)
+    seen, far = scale * grid, reach(grid)
+    outside = np.maximum(edges[0] - (seen + far), (seen - far) - edges[-1])
+    visible = np.flatnonzero(outside < 0.0)
     if visible.size == 0:
         return float(grid[0]), float(grid[0])
-    first, last = int(visible[0]), int(visible[-1])
-    low, high = float(grid[first]), float(grid[last])
-    if first > 0:
-        low = float(_solve(outside, grid[[first - 1]], grid[[first]])[0])
-    if last + 1 < grid.size:
-        high = float(_solve(outside, grid[[last]], grid[[last + 1]])[0])
-    return low, high
+    ends = []
+    for inner, outer in ((visible[0], -1), (visible[-1], 1)):
+        other = min(max(int(inner) + outer, 0), grid.size - 1)
+        here, there = float(outside[inner]), float(outside[other])
+        part = here / (here - there) if there >= 0.0 else 0.0
+        ends.append(float(grid[inner] + part * (grid[other] - grid[inner])))
+    return ends[0], ends[1]
 
 
 def crossings(
@@ -110,34 +106,7 @@ def crossings(
         end = scale * grid + sign * far
         above = end[None, :] > levels[:, None]
         row, column = np.nonzero(above[:, 1:] != above[:, :-1])
-        if row.size:
-            level = levels[row]
-
-            def miss(
-                energy: FloatArray, level: FloatArray = level, sign: float = sign
-            ) -> FloatArray:
-                return np.asarray(scale * energy + sign * reach(energy) - level)
-
-            found.append(_solve(miss, grid[column], grid[column + 1]))
-    return np.unique(np.concatenate(found)) if found else np.array([])
-
-
-def _solve(
-    function: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray
-) -> FloatArray:
-    """Zeros between ends of opposite sign: regula falsi with Illinois' halving."""
-    low, high = np.array(low, dtype=float), np.array(high, dtype=float)
-    at_low, at_high = function(low), function(high)
-    middle = 0.5 * (low + high)
-    for _ in range(_STEPS):
-        span = at_high - at_low
-        part = np.divide(-at_low, span, out=np.full_like(span, 0.5), where=span != 0.0)
-        middle = low + np.clip(part, 0.0, 1.0) * (high - low)
-        value = function(middle)
-        if np.all(np.abs(value) <= 1e-13 * np.abs(middle)):
-            break
-        left = np.sign(value) == np.sign(at_low)
-        low, high = np.where(left, middle, low), np.where(left, high, middle)
-        at_low = np.where(left, value, 0.5 * at_low)
-        at_high = np.where(left, 0.5 * at_high, value)
-    return middle
+        step = end[column + 1] - end[column]
+        part = (levels[row] - end[column]) / step
+        found.append(grid[column] + part * (grid[column + 1] - grid[column]))
+    return np.unique(np.concatenate(found))
