@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.interpolation import STEPS, closure_note, interpolation_error
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.quenching import LindhardQuenching, PolynomialQuenching
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from nuem.inputs.sources import Source
     from nuem.models.detector import Response
     from nuem.models.flux.spectrum import Flux
+    from nuem.models.grid import TemplateGrid
     from nuem.models.options import OptionWords
     from nuem.models.quenching import Quenching
+    from nuem.models.response_matrix import ResponseMatrix
     from nuem.models.template import Template
 
 __all__ = [
@@ -39,11 +42,13 @@ __all__ = [
     "channel_response",
     "nuisance_name",
     "predict",
+    "response_matrices",
     "signal_options",
     "with_process",
 ]
 
 SCHEMA = "nuem-template-1"
+_UP, _DOWN = STEPS.index(1.0), STEPS.index(-1.0)
 
 
 @dataclass(frozen=True)
@@ -302,6 +307,35 @@ def channel_response(channel: Channel) -> Response:
     )
 
 
+def response_matrices(experiment: Experiment) -> dict[str, ResponseMatrix]:
+    """Response of each channel on a grid of true recoils, to publish.
+
+    Returns
+    -------
+    dict
+        Channel -> matrix. Cells grow by 2 per cent or less, from the floor (1 eV
+        without one) to the highest recoil that the bins can see.
+
+    Examples
+    --------
+    >>> from nuem.inputs.catalogue import load_experiment
+    >>> matrices = response_matrices(load_experiment("texono-pcge"))
+    >>> matrices["on"].measured_unit, matrices["on"].values.shape[0]
+    ('keV', 39)
+    """
+    edges = bin_edges(experiment.observables[0])
+    found = {}
+    for channel in channels(experiment):
+        response = channel_response(channel)
+        low, high = response.true_range(edges)
+        low = max(low, 1e-3)
+        count = max(int(np.ceil(np.log(high / low) / np.log(1.02))), 1)
+        found[channel.name] = response.tabulate(
+            edges, np.geomspace(low, high, count + 1)
+        )
+    return found
+
+
 def nuisance_name(systematic: Systematic, channel: Channel) -> str:
     """Name of the nuisance parameter: one for each member of the scope.
 
@@ -404,8 +438,15 @@ def _calculate(
     response = channel_response(channel)
     nominal = at(response, diagnose=True)
     variations = {}
+    said: list[str] = []
     for name, systematic in varied:
         size = systematic.size.canonical
+        if systematic.effect == "quenching" and signal.process.on_nuclei:
+            grid = _quenching_grid(signal, channel, flux, edges, size)
+            variations[name] = (grid.templates[_UP], grid.templates[_DOWN])
+            if note := closure_note(name, interpolation_error(grid)):
+                said.append(note)
+            continue
         pair: list[Template] = []
         for step in (size, -size):
             match systematic.effect:
@@ -415,10 +456,8 @@ def _calculate(
                     found = at(response.vary(scale=1 + step))
                 case "resolution":
                     found = at(response.vary(resolution=1 + step))
-                case "quenching":
-                    quenched = signal.process.on_nuclei
-                    moved = response.vary(quenching=1 + step)
-                    found = at(moved) if quenched else nominal
+                case "quenching":  # of electrons there is none
+                    found = nominal
                 case "trigger-efficiency":
                     found = at(response.vary(trigger=(step, systematic.shape)))
                 case "cut-efficiency":
@@ -432,8 +471,31 @@ def _calculate(
                     found = at(response, source)
             pair.append(found)
         variations[name] = (pair[0], pair[1])
+    nominal = replace(nominal, notes=(*nominal.notes, *said))
     method = None if signal.method is None else str(signal.method)
     return SignalTemplate(str(signal.process), method, nominal, variations)
+
+
+def _quenching_grid(
+    signal: Signal,
+    channel: Channel,
+    flux: Flux,
+    edges: NDArray[np.float64],
+    size: float,
+) -> TemplateGrid:
+    """Templates at all pulls of the quenching, each evaluated anew."""
+    from nuem.models.grid import quenching_grid
+
+    # two sigma down must leave a quenching
+    if not 0.0 < size < 0.5:
+        raise InputError(
+            "two sigma of the quenching leave none", field="systematics.size",
+            found=f"{size:g}", expected="above 0 and below 50 %",
+        )  # fmt: skip
+    return quenching_grid(
+        signal.process, channel.detector.target, flux, channel_response(channel), edges,
+        [1.0 + pull * size for pull in STEPS], **signal_options(signal),
+    )  # fmt: skip
 
 
 def _check_floor(

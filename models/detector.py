@@ -16,6 +16,7 @@ safe side; from four sigma on the difference is below 1e-4.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -326,10 +327,11 @@ class Response:
         elif (cut := self.cut_efficiency) is not None:
             curves.append(lambda energy: cut(self.energy_scale * energy))
         for curve in curves:
-            panels_kev = approximate(
-                lambda true, curve=curve: curve(self.ionisation(true)), panels_kev
-            ).edges
+            panels_kev = approximate(partial(self._at_recoil, curve), panels_kev).edges
         return panels_kev
+
+    def _at_recoil(self, curve: Curve, true_kev: FloatArray) -> FloatArray:
+        return curve(self.ionisation(true_kev))
 
     def matrix(self, edges_kev: ArrayLike, true_kev: ArrayLike) -> FloatArray:
         """Probability that a true recoil is seen in a bin, efficiencies included.
