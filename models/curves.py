@@ -16,7 +16,7 @@ import numpy as np
 from nuem.models.arrays import FloatArray
 from nuem.models.quadrature import legendre
 
-__all__ = ["DEGREE", "Curve", "Pieces", "approximate"]
+__all__ = ["DEGREE", "Pieces", "approximate"]
 
 Curve = Callable[[FloatArray], FloatArray]
 
