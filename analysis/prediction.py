@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nuem.analysis.interpolation import STEPS, closure_note, interpolation_error
 from nuem.inputs.catalogue import Channel, bin_edges, channels
-from nuem.inputs.errors import InferenceError, InputError
+from nuem.inputs.errors import InferenceError, InputError, ModelError
 from nuem.inputs.quenching import LindhardQuenching, PolynomialQuenching
 from nuem.inputs.schema import Coupling, Experiment, Signal, Systematic
 from nuem.inputs.sources import ReactorSource, SolarSource
@@ -48,7 +48,6 @@ __all__ = [
 ]
 
 SCHEMA = "nuem-template-1"
-_UP, _DOWN = STEPS.index(1.0), STEPS.index(-1.0)
 
 
 @dataclass(frozen=True)
@@ -442,10 +441,10 @@ def _calculate(
     for name, systematic in varied:
         size = systematic.size.canonical
         if systematic.effect == "quenching" and signal.process.on_nuclei:
-            grid = _quenching_grid(signal, channel, flux, edges, size)
-            variations[name] = (grid.templates[_UP], grid.templates[_DOWN])
-            if note := closure_note(name, interpolation_error(grid)):
-                said.append(note)
+            variations[name], note = _quenched(
+                name, signal, channel, flux, edges, systematic
+            )
+            said.extend(note)
             continue
         pair: list[Template] = []
         for step in (size, -size):
@@ -476,26 +475,44 @@ def _calculate(
     return SignalTemplate(str(signal.process), method, nominal, variations)
 
 
-def _quenching_grid(
+def _quenched(
+    name: str,
     signal: Signal,
     channel: Channel,
     flux: Flux,
     edges: NDArray[np.float64],
-    size: float,
-) -> TemplateGrid:
-    """Templates at all pulls of the quenching, each evaluated anew."""
+    systematic: Systematic,
+) -> tuple[tuple[Template, Template], tuple[str, ...]]:
+    """Templates at plus and minus one sigma of the quenching, and what to know of them."""
     from nuem.models.grid import quenching_grid
 
-    # two sigma down must leave a quenching
-    if not 0.0 < size < 0.5:
-        raise InputError(
-            "two sigma of the quenching leave none", field="systematics.size",
-            found=f"{size:g}", expected="above 0 and below 50 %",
+    size = systematic.size.canonical
+
+    def grid(pulls: Sequence[float]) -> TemplateGrid:
+        return quenching_grid(
+            signal.process, channel.detector.target, flux, channel_response(channel),
+            edges, [1.0 + pull * size for pull in pulls], **signal_options(signal),
         )  # fmt: skip
-    return quenching_grid(
-        signal.process, channel.detector.target, flux, channel_response(channel), edges,
-        [1.0 + pull * size for pull in STEPS], **signal_options(signal),
-    )  # fmt: skip
+
+    # far pulls may leave no quenching
+    pulls = [pull for pull in STEPS if 1.0 + pull * size > 0.0]
+    note: str | None
+    try:
+        found = grid(pulls)
+    except ModelError as error:
+        # beyond one sigma is for the note alone, and must not stop a prediction
+        pulls = [-1.0, 0.0, 1.0]
+        found = grid(pulls)
+        note = f"{name}: the interpolation could not be checked: {error}"
+    else:
+        if -1.0 not in pulls:
+            raise InputError(
+                "one sigma of the quenching leaves none", field=f"systematics.{name}",
+                found=f"{size:g}", expected="below 1",
+            )  # fmt: skip
+        note = closure_note(name, interpolation_error(found, pulls))
+    up, down = (found.templates[pulls.index(pull)] for pull in (1.0, -1.0))
+    return (up, down), (() if note is None else (note,))
 
 
 def _check_floor(

@@ -222,11 +222,13 @@ class Response:
     def _search_grid(self, edges: FloatArray, highest_kev: float) -> FloatArray:
         highest = highest_kev
         if self.quenching is not None:
-            end = min(highest_kev, self.quenching.range_kevnr[1])
+            # beyond the quenching the grid goes on, so that bins that see recoils
+            # there are found out
+            low, end = self.quenching.range_kevnr
+            covered = np.isfinite(highest_kev) and highest_kev <= end
             highest = np.inf
-            if np.isfinite(end):
-                start = self.quenching.range_kevnr[0]
-                highest = float(self.quenching.ionisation(max(end, start)))
+            if covered:
+                highest = float(self.quenching.ionisation(max(highest_kev, low)))
         return search_grid(
             edges, self.energy_scale, self._reach, self.floor_kev, highest
         )

@@ -36,7 +36,6 @@ def test_interpolation_is_that_of_pyhf() -> None:
 @pytest.mark.parametrize(("size", "noted"), [(0.5, False), (20, True)])
 def test_a_steep_quenching_is_noted(size: float, noted: bool) -> None:
     document = load_experiment("texono-pcge").model_dump(exclude_unset=True)
-    document["signals"] = [{"process": "nucleus-sm"}]
     response = document["detectors"][0]["response"]
     response["quenching"] = {
         "kind": "lindhard", "k": {"value": 0.157, "unit": "1", **NUMBER},
@@ -52,6 +51,27 @@ def test_a_steep_quenching_is_noted(size: float, noted: bool) -> None:
     (signal,) = predict(Experiment.model_validate(document)).signals["on"]
     found = [n for n in signal.nominal.notes if "interpolation" in n]
     assert bool(found) is noted
+
+
+def test_a_table_that_ends_beyond_one_sigma_does_not_stop_a_prediction() -> None:
+    document = load_experiment("texono-pcge").model_dump(exclude_unset=True)
+    document["signals"] = [{"process": "nucleus-millicharge-transition"}]
+    document["observables"][0]["binning"] = [{"start": 0.3, "stop": 0.5, "width": 0.1}]
+    response = document["detectors"][0]["response"]
+    # the bins see 0.74 keVee; the table ends at 0.82 at one sigma, at 0.67 at two
+    response["quenching"] = {
+        "kind": "tabulated", "points": [[0.05, 0.24], [4.0, 0.24]], **NUMBER,
+    }  # fmt: skip
+    response["max_below_floor"] = 1.0
+    document["systematics"] = [
+        {
+            "name": "quenching", "effect": "quenching", "scope": "all",
+            "size": {"value": 15, "unit": "%", **NUMBER},
+        }
+    ]  # fmt: skip
+    (signal,) = predict(Experiment.model_validate(document)).signals["on"]
+    assert "quenching" in signal.variations
+    assert any("could not be checked" in note for note in signal.nominal.notes)
 
 
 def test_response_matrix_of_an_experiment(tmp_path: Path) -> None:
