@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.interpolation import STEPS, closure_note, interpolation_error
 from nuem.inputs.catalogue import Channel, bin_edges, channels
-from nuem.inputs.errors import InferenceError, InputError
+from nuem.inputs.errors import InferenceError, InputError, ModelError
 from nuem.inputs.quenching import LindhardQuenching, PolynomialQuenching
 from nuem.inputs.schema import Coupling, Experiment, Signal, Systematic
 from nuem.inputs.sources import ReactorSource, SolarSource
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from nuem.inputs.sources import Source
     from nuem.models.detector import Response
     from nuem.models.flux.spectrum import Flux
+    from nuem.models.grid import TemplateGrid
     from nuem.models.options import OptionWords
     from nuem.models.quenching import Quenching
+    from nuem.models.response_matrix import ResponseMatrix
     from nuem.models.template import Template
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "channel_response",
     "nuisance_name",
     "predict",
+    "response_matrices",
     "signal_options",
     "with_process",
 ]
@@ -304,8 +308,38 @@ def channel_response(channel: Channel) -> Response:
         trigger_efficiency=response.trigger_efficiency,
         cut_efficiency=response.cut_efficiency,
         breakpoints_kev=tuple(x for x, _ in response.trigger_efficiency.points or ()),
+        cut_breakpoints_kev=tuple(x for x, _ in response.cut_efficiency.points or ()),
         quenching=_quenching(channel),
     )
+
+
+def response_matrices(experiment: Experiment) -> dict[str, ResponseMatrix]:
+    """Response of each channel on a grid of true recoils, to publish.
+
+    Returns
+    -------
+    dict
+        Channel -> matrix. Cells grow by 2 per cent or less, from the floor (1 eV
+        without one) to the highest recoil that the bins can see.
+
+    Examples
+    --------
+    >>> from nuem.inputs.catalogue import load_experiment
+    >>> matrices = response_matrices(load_experiment("texono-pcge"))
+    >>> matrices["on"].measured_unit, matrices["on"].values.shape[0]
+    ('keV', 39)
+    """
+    edges = bin_edges(experiment.observables[0])
+    found = {}
+    for channel in channels(experiment):
+        response = channel_response(channel)
+        low, high = response.true_range(edges)
+        low = max(low, 1e-3)
+        count = max(int(np.ceil(np.log(high / low) / np.log(1.02))), 1)
+        found[channel.name] = response.tabulate(
+            edges, np.geomspace(low, high, count + 1)
+        )
+    return found
 
 
 def nuisance_name(systematic: Systematic, channel: Channel) -> str:
@@ -412,8 +446,15 @@ def _calculate(
     response = channel_response(channel)
     nominal = at(response, diagnose=True)
     variations = {}
+    said: list[str] = []
     for name, systematic in varied:
         size = systematic.size.canonical
+        if systematic.effect == "quenching" and signal.process.on_nuclei:
+            variations[name], note = _quenched(
+                name, signal, channel, flux, edges, systematic
+            )
+            said.extend(note)
+            continue
         pair: list[Template] = []
         for step in (size, -size):
             match systematic.effect:
@@ -423,10 +464,8 @@ def _calculate(
                     found = at(response.vary(scale=1 + step))
                 case "resolution":
                     found = at(response.vary(resolution=1 + step))
-                case "quenching":
-                    quenched = signal.process.on_nuclei
-                    moved = response.vary(quenching=1 + step)
-                    found = at(moved) if quenched else nominal
+                case "quenching":  # of electrons there is none
+                    found = nominal
                 case "trigger-efficiency":
                     found = at(response.vary(trigger=(step, systematic.shape)))
                 case "cut-efficiency":
@@ -442,8 +481,49 @@ def _calculate(
                         found = at(response, vary(flux, component, sign, size))
             pair.append(found)
         variations[name] = (pair[0], pair[1])
+    nominal = replace(nominal, notes=(*nominal.notes, *said))
     method = None if signal.method is None else str(signal.method)
     return SignalTemplate(str(signal.process), method, nominal, variations)
+
+
+def _quenched(
+    name: str,
+    signal: Signal,
+    channel: Channel,
+    flux: Flux,
+    edges: NDArray[np.float64],
+    systematic: Systematic,
+) -> tuple[tuple[Template, Template], tuple[str, ...]]:
+    """Templates at plus and minus one sigma of the quenching, and what to know of them."""
+    from nuem.models.grid import quenching_grid
+
+    size = systematic.size.canonical
+
+    def grid(pulls: Sequence[float]) -> TemplateGrid:
+        return quenching_grid(
+            signal.process, channel.detector.target, flux, channel_response(channel),
+            edges, [1.0 + pull * size for pull in pulls], **signal_options(signal),
+        )  # fmt: skip
+
+    # far pulls may leave no quenching
+    pulls = [pull for pull in STEPS if 1.0 + pull * size > 0.0]
+    note: str | None
+    try:
+        found = grid(pulls)
+    except ModelError as error:
+        # beyond one sigma is for the note alone, and must not stop a prediction
+        pulls = [-1.0, 0.0, 1.0]
+        found = grid(pulls)
+        note = f"{name}: the interpolation could not be checked: {error}"
+    else:
+        if -1.0 not in pulls:
+            raise InputError(
+                "one sigma of the quenching leaves none", field=f"systematics.{name}",
+                found=f"{size:g}", expected="below 1",
+            )  # fmt: skip
+        note = closure_note(name, interpolation_error(found, pulls))
+    up, down = (found.templates[pulls.index(pull)] for pull in (1.0, -1.0))
+    return (up, down), (() if note is None else (note,))
 
 
 def _check_floor(

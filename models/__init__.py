@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Tabulated,
     )
     from nuem.models.couplings import electron_couplings, nucleon_couplings
-    from nuem.models.detector import Response, ResponseMatrix
+    from nuem.models.detector import Response
     from nuem.models.flux import Flux, reactor_flux, sns_flux, solar_flux
     from nuem.models.fold import recoil_spectrum
     from nuem.models.form_factors import form_factor
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nuem.models.photon import photoabsorption
     from nuem.models.process import coefficients, cross_section
     from nuem.models.quenching import Lindhard, Quenching
+    from nuem.models.response_matrix import ResponseMatrix
     from nuem.models.targets import Element, element
     from nuem.models.template import Template
 
@@ -82,7 +83,7 @@ _HOME = {
     "PowerLaw": "background",
     "Quenching": "quenching",
     "Response": "detector",
-    "ResponseMatrix": "detector",
+    "ResponseMatrix": "response_matrix",
     "Shape": "background",
     "Tabulated": "background",
     "Target": "isotopes",

@@ -15,69 +15,20 @@ safe side; from four sigma on the difference is below 1e-4.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from nuem.inputs.errors import InputError, ModelError
 from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, positive, read_only
+from nuem.models.curves import Curve, Pieces, approximate
 from nuem.models.quenching import Quenching
+from nuem.models.response_matrix import ResponseMatrix
+from nuem.models.smearing import smear
+from nuem.models.visibility import crossings, search_grid, visible_range
 
-__all__ = ["Response", "ResponseMatrix"]
-
-#: Sub-cells of a bin in which the cut efficiency is taken as a straight line.
-_CELLS = 8
-#: Recoils that are smeared at once.
-_BLOCK = 128
-
-Curve = Callable[[FloatArray], FloatArray]
-
-
-@dataclass(frozen=True, eq=False)
-class ResponseMatrix:
-    """A response on a grid, built once, to apply or to publish.
-
-    Attributes
-    ----------
-    edges_kev : ndarray, shape (n + 1,)
-        Bins of the measured energy.
-    true_edges_kev : ndarray, shape (m + 1,)
-        Cells of the true recoil.
-    values : ndarray, shape (n, m)
-        Probability that a recoil, evenly distributed in a cell, is seen in a bin.
-    measured_unit, true_unit : str
-        ``keVee`` or ``keVnr``.
-
-    Examples
-    --------
-    >>> Response().tabulate([0.0, 1.0, 2.0], [0.0, 0.5, 1.5]).values
-    array([[1. , 0.5],
-           [0. , 0.5]])
-    """
-
-    edges_kev: FloatArray
-    true_edges_kev: FloatArray
-    values: FloatArray
-    measured_unit: str
-    true_unit: str
-    notes: tuple[str, ...] = ()
-
-    def apply(self, counts: ArrayLike) -> FloatArray:
-        """Counts in the bins, from counts in the cells of the true recoil."""
-        return np.asarray(self.values @ np.asarray(counts, dtype=np.float64))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain lists and strings, for a JSON document."""
-        return {
-            "edges": self.edges_kev.tolist(),
-            "true_edges": self.true_edges_kev.tolist(),
-            "values": self.values.tolist(),
-            "measured_unit": self.measured_unit,
-            "true_unit": self.true_unit,
-            "notes": list(self.notes),
-        }
+__all__ = ["Response"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +51,10 @@ class Response:
     energy_scale, resolution_scale : float
         Factors on the measured energy and on the width, for variations.
     breakpoints_kev : tuple of float
-        True energies where the trigger efficiency has steps or kinks, if any.
+        True energies where the trigger efficiency is known to have steps or kinks;
+        others are searched for.
+    cut_breakpoints_kev : tuple of float
+        The same of the cut efficiency, measured energies.
     quenching : Quenching, optional
         From recoils of nuclei (keVnr) to ionisation (keVee).
 
@@ -125,6 +79,7 @@ class Response:
     energy_scale: float = 1.0
     resolution_scale: float = 1.0
     breakpoints_kev: tuple[float, ...] = ()
+    cut_breakpoints_kev: tuple[float, ...] = ()
     quenching: Quenching | None = None
 
     def __post_init__(self) -> None:
@@ -219,7 +174,7 @@ class Response:
         if self.quenching is None:
             return
         end = self.quenching.range_kevnr[1]
-        seen = self._ionisation_range(bin_edges(edges_kev))[1]
+        seen = self._ionisation_range(bin_edges(edges_kev), highest_kev)[1]
         if highest_kev > end and seen > self.quenching.range_kevee[1] * (1 + 1e-9):
             raise ModelError(
                 "bins see recoils above the range of the quenching",
@@ -264,33 +219,48 @@ class Response:
     def _reach(self, true: FloatArray) -> FloatArray:
         return self.kernel_sigma * self.sigma(true)
 
-    def _search_grid(self, edges: FloatArray, low_kev: float) -> FloatArray:
-        # from the floor to so high that nothing above can be seen in the last bin,
-        # for any width that stays below a tenth of the energy
-        top = 2.0 * edges[-1] / self.energy_scale
-        if self.resolution is not None:
-            top += 2.0 * float(self._reach(np.array([top]))[0])
-        return np.geomspace(low_kev, max(top, 2.0 * low_kev), 1500)
+    def _search_grid(self, edges: FloatArray, highest_kev: float) -> FloatArray:
+        highest = highest_kev
+        if self.quenching is not None:
+            # beyond the quenching the grid goes on, so that bins that see recoils
+            # there are found out
+            low, end = self.quenching.range_kevnr
+            covered = np.isfinite(highest_kev) and highest_kev <= end
+            highest = np.inf
+            if covered:
+                highest = float(self.quenching.ionisation(max(highest_kev, low)))
+        return search_grid(
+            edges, self.energy_scale, self._reach, self.floor_kev, highest
+        )
 
-    def true_range(self, edges_kev: ArrayLike) -> tuple[float, float]:
+    def true_range(
+        self, edges_kev: ArrayLike, highest_kev: float = np.inf
+    ) -> tuple[float, float]:
         """True energies that can be seen in the bins, floor included, keV.
 
         Parameters
         ----------
         edges_kev : array_like
             Bin edges in the measured energy.
+        highest_kev : float
+            Largest recoil that occurs.
 
         Returns
         -------
         (float, float)
             Lowest and highest true energy; equal if nothing can be seen.
 
+        Raises
+        ------
+        ModelError
+            If the kernel of every energy reaches the bins and no largest is given.
+
         Examples
         --------
         >>> Response(floor_kev=0.4).true_range([0.3, 1.0])
         (0.4, 1.0)
         """
-        low, high = self._ionisation_range(bin_edges(edges_kev))
+        low, high = self._ionisation_range(bin_edges(edges_kev), highest_kev)
         if self.quenching is None:
             return low, high
         if high <= max(self.quenching.range_kevee[0], 0.0):
@@ -299,27 +269,23 @@ class Response:
         start = max(float(ends[0]) if low > 0.0 else 0.0, self.true_floor_kev)
         return start, max(float(ends[1]), start)
 
-    def _ionisation_range(self, edges: FloatArray) -> tuple[float, float]:
+    def _ionisation_range(
+        self, edges: FloatArray, highest_kev: float
+    ) -> tuple[float, float]:
         if self.resolution is None:
             low = max(edges[0] / self.energy_scale, self.floor_kev)
             return float(low), float(max(edges[-1] / self.energy_scale, low))
-        grid = self._search_grid(edges, self.floor_kev)
-        reach = self._reach(grid)
-        seen = grid * self.energy_scale
-        visible = np.flatnonzero((seen + reach > edges[0]) & (seen - reach < edges[-1]))
-        if visible.size == 0:
-            return self.floor_kev, self.floor_kev
-        first = max(int(visible[0]) - 1, 0)
-        last = min(int(visible[-1]) + 1, grid.size - 1)
-        return float(grid[first]), float(grid[last])
+        grid = self._search_grid(edges, highest_kev)
+        return visible_range(edges, self.energy_scale, self._reach, grid)
 
-    def kinks(self, edges_kev: ArrayLike) -> FloatArray:
+    def kinks(self, edges_kev: ArrayLike, highest_kev: float = np.inf) -> FloatArray:
         """True energies where the probability of a bin has a step or a kink, keV.
 
         With a perfect detector these are the bin edges, else the energies from
-        which the end of the kernel just reaches an edge.
+        which the end of the kernel just reaches an edge, or a step of the cut
+        efficiency. Those of the trigger efficiency are here if they were named.
         """
-        points = self._ionisation_kinks(bin_edges(edges_kev))
+        points = self._ionisation_kinks(bin_edges(edges_kev), highest_kev)
         if self.quenching is None:
             return points
         low, high = self.quenching.range_kevee
@@ -327,20 +293,47 @@ class Response:
         own = np.array(self.quenching.breakpoints_kevnr)
         return np.unique(np.concatenate([self._recoils(inside), own]))
 
-    def _ionisation_kinks(self, edges: FloatArray) -> FloatArray:
+    def _ionisation_kinks(self, edges: FloatArray, highest_kev: float) -> FloatArray:
         own = np.asarray(self.breakpoints_kev, dtype=np.float64)
+        levels = np.concatenate([edges, self.cut_breakpoints_kev])
+        kept = self._kept(edges)
+        if kept is not None:
+            levels = np.concatenate([levels, kept.sharp])
+        levels = np.unique(levels)
         if self.resolution is None:
-            return np.unique(np.concatenate([edges / self.energy_scale, own]))
-        grid = self._search_grid(edges, self.floor_kev)
-        reach = self._reach(grid)
-        found = [own]
-        for end in (grid * self.energy_scale - reach, grid * self.energy_scale + reach):
-            above = end[None, :] > edges[:, None]
-            row, column = np.nonzero(above[:, 1:] != above[:, :-1])
-            step = end[column + 1] - end[column]
-            part = (edges[row] - end[column]) / step
-            found.append(grid[column] + part * (grid[column + 1] - grid[column]))
-        return np.unique(np.concatenate(found))
+            return np.unique(np.concatenate([levels / self.energy_scale, own]))
+        grid = self._search_grid(edges, highest_kev)
+        ends = crossings(levels, self.energy_scale, self._reach, grid)
+        return np.unique(np.concatenate([ends, own]))
+
+    def refine(self, panels_kev: FloatArray) -> FloatArray:
+        """Panels of true recoils, split where a curve is steep inside of them.
+
+        Parameters
+        ----------
+        panels_kev : ndarray
+            Rising edges of panels, within what the quenching covers.
+
+        Returns
+        -------
+        ndarray
+            The same edges and more, so that each of the curves that act on the true
+            energy is a cubic in every panel, to 1e-6: the trigger efficiency, the
+            resolution and, without a resolution, the cut efficiency.
+        """
+        curves: list[Curve] = []
+        if self.trigger_efficiency is not None:
+            curves.append(self.trigger_efficiency)
+        if self.resolution is not None:
+            curves.append(self.sigma)
+        elif (cut := self.cut_efficiency) is not None:
+            curves.append(lambda energy: cut(self.energy_scale * energy))
+        for curve in curves:
+            panels_kev = approximate(partial(self._at_recoil, curve), panels_kev).edges
+        return panels_kev
+
+    def _at_recoil(self, curve: Curve, true_kev: FloatArray) -> FloatArray:
+        return curve(self.ionisation(true_kev))
 
     def matrix(self, edges_kev: ArrayLike, true_kev: ArrayLike) -> FloatArray:
         """Probability that a true recoil is seen in a bin, efficiencies included.
@@ -356,7 +349,7 @@ class Response:
         -------
         ndarray
             Shape (n, m). Bins are integrated: exactly for a constant cut
-            efficiency, else with straight lines in eight cells of each bin.
+            efficiency, else to about 1e-6 of a bin.
 
         Raises
         ------
@@ -376,38 +369,21 @@ class Response:
             if self.cut_efficiency is not None:
                 weight *= _efficiency(self.cut_efficiency, seen, "cut_efficiency")
             return bins * weight
-        width = self.sigma(true)
-        result = np.zeros((edges.size - 1, true.size))
-        reach = self.kernel_sigma * width
-        cells = _subdivide(edges, _CELLS)
-        height = None
-        if self.cut_efficiency is not None:
-            height = _efficiency(self.cut_efficiency, cells, "cut_efficiency")
-            if np.ptp(height) == 0.0:  # a constant needs no cells
-                weight *= height[0]
-                height = None
-        # a block of neighbouring recoils reaches a few bins only
-        for start in range(0, true.size, _BLOCK):
-            block = slice(start, start + _BLOCK)
-            low = np.min(seen[block] - reach[block])
-            high = np.max(seen[block] + reach[block])
-            first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
-            last = min(int(np.searchsorted(edges, high)), edges.size - 1)
-            if first < last:
-                inner = slice(first * _CELLS, last * _CELLS + 1)
-                result[first:last, block] = (
-                    _gaussian(
-                        edges[first : last + 1],
-                        seen[block],
-                        width[block],
-                        self.kernel_sigma,
-                    )[0]
-                    if height is None
-                    else self._smear(
-                        cells[inner], height[inner], seen[block], width[block]
-                    )
-                )
-        return result * weight
+        kept = self._kept(edges)
+        if kept is not None and kept.is_constant:  # a constant needs no cells
+            weight *= kept.coefficients[0, 0]
+            kept = None
+        return smear(edges, seen, self.sigma(true), self.kernel_sigma, kept) * weight
+
+    def _kept(self, edges: FloatArray) -> Pieces | None:
+        """The cut efficiency in pieces, or None for none."""
+        if self.cut_efficiency is None:
+            return None
+        points = np.asarray(self.cut_breakpoints_kev, dtype=np.float64)
+        curve = self.cut_efficiency
+        return approximate(
+            lambda energy: _efficiency(curve, energy, "cut_efficiency"), edges, points
+        )
 
     def tabulate(
         self, edges_kev: ArrayLike, true_edges_kev: ArrayLike, points: int = 32
@@ -468,21 +444,6 @@ class Response:
             )
         return tuple(lines)
 
-    def _smear(
-        self,
-        cells: FloatArray,
-        height: FloatArray,
-        seen: FloatArray,
-        width: FloatArray,
-    ) -> FloatArray:
-        """Content of bins with the cut efficiency, shape (bins, recoils)."""
-        content, moment = _gaussian(cells, seen, width, self.kernel_sigma)
-        slope = np.diff(height) / np.diff(cells)
-        base = height[:-1] - slope * cells[:-1]
-        kept = base[:, None] * content + slope[:, None] * moment
-        binned = kept.reshape(-1, _CELLS, seen.size).sum(axis=1)
-        return np.asarray(binned, dtype=np.float64)
-
 
 def _changed(
     efficiency: Curve | None, change: tuple[float, Curve | None] | None
@@ -509,21 +470,3 @@ def _efficiency(curve: Curve, energy: FloatArray, field: str) -> FloatArray:
             found=f"{float(np.min(value)):g} to {float(np.max(value)):g}",
         )
     return np.asarray(value, dtype=np.float64)
-
-
-def _subdivide(edges: FloatArray, cells: int) -> FloatArray:
-    part = np.arange(cells) / cells
-    inner = edges[:-1, None] + np.diff(edges)[:, None] * part
-    return np.append(inner.ravel(), edges[-1])
-
-
-def _gaussian(
-    edges: FloatArray, mean: FloatArray, width: FloatArray, cut: float
-) -> tuple[FloatArray, FloatArray]:
-    """Content and first moment of a cut Gaussian in bins, each (n, m)."""
-    from scipy.special import ndtr
-
-    z = np.clip((edges[:, None] - mean) / width, -cut, cut)
-    content = np.diff(ndtr(z), axis=0)
-    density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
-    return content, mean * content - width * np.diff(density, axis=0)

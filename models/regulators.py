@@ -37,7 +37,13 @@ from nuem.models.isotopes import Target
 from nuem.models.photon import chantler_energies
 from nuem.models.tables import table
 
-__all__ = ["Logarithm", "density", "dielectric_deviation", "scattering_factors"]
+__all__ = [
+    "Logarithm",
+    "density",
+    "dielectric_deviation",
+    "scattering_factor_range",
+    "scattering_factors",
+]
 
 
 @lru_cache(maxsize=64)
@@ -102,15 +108,33 @@ def scattering_factors(
             low = float(points[0])
         ev = energy[above].ravel() * 1e3
         if ev.max() > points[-1] * 1e3:
-            raise _outside(symbol, float(ev.max() / 1e3), low, float(points[-1]))
+            raise _outside(symbol, float(ev.max() / 1e3), source)
         f1[above] = xraydb.f1_chantler(symbol, ev) + xraydb.atomic_number(symbol)
         f2[above] = xraydb.f2_chantler(symbol, ev)
     if energy.size and energy.min() < low:
-        raise _outside(symbol, float(energy.min()), low, np.inf)
+        raise _outside(symbol, float(energy.min()), source)
     return f1, f2
 
 
-def _outside(symbol: str, found: float, low: float, high: float) -> ModelError:
+def scattering_factor_range(
+    symbol: str, source: Photoabsorption | str = "henke"
+) -> tuple[float, float]:
+    """Photon energies that :func:`scattering_factors` covers, keV.
+
+    Examples
+    --------
+    >>> low, high = scattering_factor_range("Ge")
+    >>> round(low, 4), round(high, 1)
+    (0.0293, 966.3)
+    """
+    points = chantler_energies(symbol)
+    use_henke = Photoabsorption(source) is Photoabsorption.HENKE
+    low = _henke(symbol)[0][0] if use_henke else points[0]
+    return float(low), float(points[-1])
+
+
+def _outside(symbol: str, found: float, source: Photoabsorption | str) -> ModelError:
+    low, high = scattering_factor_range(symbol, source)
     return ModelError(
         f"outside the scattering factors of {symbol}",
         field="recoil_kev",
@@ -198,6 +222,15 @@ class Logarithm:
         if self.regulator is Regulator.MOMENTUM_CUT:
             return f"momentum-cut: ln(T/{REGULATOR_MASS_EV:g} eV)"
         return f"medium: -1/2 ln|1 - eps(T)|, {self._density:g} g/cm3"
+
+    def lowest_kev(self, source: Photoabsorption) -> float:
+        """Lowest energy at which the logarithm is known, keV."""
+        if self.regulator is not Regulator.MEDIUM:
+            return 0.0
+        return max(
+            scattering_factor_range(part.element.symbol, source)[0]
+            for part in self.target.components
+        )
 
     def breakpoints(
         self, source: Photoabsorption, low_kev: float, high_kev: float

@@ -171,7 +171,9 @@ class ElectronScattering:
         """Lowest energy transfer that the method covers, keV."""
         if self.method is Method.ATOMIC:
             return max(load_table(symbol).valid_kev[0] for symbol in self._symbols)
-        return self._table_range[0] if self.uses_photons else 0.0
+        if not self.uses_photons:
+            return 0.0
+        return max(self._table_range[0], self._regulator.lowest_kev(self._table))
 
     @property
     def metadata(self) -> dict[str, object]:

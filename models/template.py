@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from nuem.inputs.errors import InputError
+from nuem.inputs.errors import InputError, ModelError
 from nuem.inputs.vocabulary import Method, Process
 from nuem.models.arrays import (
     ArrayLike,
@@ -38,6 +38,7 @@ _ORDER = 4
 _RATIO = 1.25
 #: Lowest true recoil, keV, counted in the share that the floor removes: where the
 #: Henke tables begin, and where a few-eV band gap ends all talk of free electrons.
+#: Below a floor that is lower, or not far above, a decade of recoils is counted.
 LEAK_FROM_KEV = 0.01
 
 
@@ -54,8 +55,9 @@ class Template:
     unit : str
         Unit of the values.
     below_floor : mapping of str to ndarray
-        The same that true recoils from 10 eV up to the floor would have added;
-        they are not in the coefficients.
+        The same that true recoils below the floor would have added, from 10 eV or a
+        tenth of the floor on; they are not in the coefficients. Without a floor
+        there is none.
     leading : str
         Monomial that carries the coupling sought for.
     notes : tuple of str
@@ -115,18 +117,25 @@ class Template:
         Parameters
         ----------
         monomial : str, optional
-            Which term; the leading one by default.
+            Which term; by default the largest share that any term has.
 
         Returns
         -------
         ndarray
-            Below the floor over all, from 0 to 1; 0 where there is nothing.
+            Below the floor over all, from 0 to 1, of the moduli where a term has
+            both signs; 0 where there is nothing.
         """
-        name = monomial or self.leading
-        kept = self.coefficients[name]
-        removed = self.below_floor.get(name, np.zeros_like(kept))
-        total = kept + removed
-        return np.divide(removed, total, out=np.zeros_like(kept), where=total != 0.0)
+        names = list(self.coefficients) if monomial is None else [monomial]
+        worst = np.zeros(tuple(axis.size - 1 for axis in self.edges))
+        for name in names:
+            kept = np.abs(self.coefficients[name])
+            removed = np.abs(self.below_floor.get(name, np.zeros_like(kept)))
+            total = kept + removed
+            share = np.divide(
+                removed, total, out=np.zeros_like(kept), where=total != 0.0
+            )
+            worst = np.maximum(worst, share)
+        return worst
 
     def scale(self, factor: float | FloatArray) -> Template:
         """Template times a number from 0 on, or times such a number for each bin."""
@@ -236,7 +245,8 @@ def template(
     -----
     Composite Gauss-Legendre over true recoils, on panels that end at absorption
     edges, points of tables, subshell energies, end points of the flux and at the
-    kinks of the response, and are no wider than half a sigma.
+    kinks of the response, are no wider than half a sigma, and are halved until the
+    efficiencies are cubics in them to 1e-6.
 
     Examples
     --------
@@ -259,7 +269,8 @@ def template(
     if not fold.on_nuclei:
         detector = replace(detector, quenching=None)
     detector.check_range(edges, fold.maximum_recoil_kev)
-    low, high = detector.true_range(edges)
+    highest = fold.maximum_recoil_kev
+    low, high = detector.true_range(edges, highest)
     if low <= 0.0:
         raise InputError(
             "the lowest true recoil is 0",
@@ -267,14 +278,15 @@ def template(
             found="0 keV",
             expected="edges above 0, or a floor of the true recoil",
         )
-    high = min(high, fold.maximum_recoil_kev)
+    high = min(high, highest)
     values = _integrate(fold, detector, edges, low, high)
+    below, said = _below_floor(fold, detector, edges) if diagnose else ({}, ())
     return Template(
         values,
         (edges,),
-        below_floor=_below_floor(fold, detector, edges) if diagnose else {},
+        below_floor=below,
         leading=fold.leading,
-        notes=(*fold.notes(low, high), *detector.notes),
+        notes=(*fold.notes(low, high), *detector.notes, *said),
         metadata={
             **fold.metadata,
             "floor in keV": detector.floor_kev,
@@ -289,14 +301,18 @@ def _integrate(
     if not low < high:
         return {name: np.zeros(edges.size - 1) for name in fold.monomials}
     points = np.concatenate(
-        [fold.breakpoints(low, high), detector.kinks(edges), [low, high]]
+        [
+            fold.breakpoints(low, high),
+            detector.kinks(edges, fold.maximum_recoil_kev),
+            [low, high],
+        ]
     )
     points = np.unique(points[(points >= low) & (points <= high)])
     width: FloatArray | float = np.inf
     if detector.resolution is not None:
         width = 0.5 * detector.true_width(points)
     split = panels(low, high, points, ratio=_RATIO, width=width)
-    true, weight = nodes(split, _ORDER)
+    true, weight = nodes(detector.refine(split), _ORDER)
     matrix = detector.matrix(edges, true) * weight
     return {name: matrix @ rate for name, rate in fold.rates(true).items()}
 
@@ -309,20 +325,31 @@ def _energy_unit(fold: Fold, detector: Response) -> str:
 
 def _below_floor(
     fold: Fold, detector: Response, edges: FloatArray
-) -> dict[str, FloatArray]:
+) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
+    """What the floor removes, and a note if it could not all be worked out."""
     floor = detector.true_floor_kev
-    start = LEAK_FROM_KEV
-    if floor <= start:
-        return {}
+    if floor <= 0.0:
+        return {}, ()
+    start = min(LEAK_FROM_KEV, 0.1 * floor)
     quenching = detector.quenching
     if quenching is not None:
         # below its range the quenching is a guess, good enough for this share
         quenching = quenching.opened()
-    open_ = replace(detector, quenching=quenching, floor_kev=start)
-    lowest = float(open_.ionisation(start))
-    open_ = replace(open_, floor_kev=lowest)
+        start = max(start, quenching.range_kevnr[0])
     # where the chosen table does not reach down, the diagnostic asks Henke's
     wide = fold.covering(start)
-    low, high = open_.true_range(edges)
+    covered = max(start, wide.lowest_recoil_kev)
+    notes: tuple[str, ...] = ()
+    if covered > start:
+        notes = (f"share below the floor: of recoils from {covered:g} keV on (table)",)
+    if covered >= floor:
+        return {name: np.zeros(edges.size - 1) for name in fold.monomials}, notes
+    open_ = replace(detector, quenching=quenching)
+    open_ = replace(open_, floor_kev=float(open_.ionisation(covered)))
+    low, high = open_.true_range(edges, floor)
     high = min(high, floor, fold.maximum_recoil_kev)
-    return _integrate(wide, open_, edges, max(low, wide.lowest_recoil_kev), high)
+    try:
+        return _integrate(wide, open_, edges, max(low, covered), high), notes
+    except ModelError as error:
+        # the prediction itself is valid: what cannot be said is said
+        return {}, (f"the share below the floor could not be worked out: {error}",)

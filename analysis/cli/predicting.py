@@ -183,6 +183,7 @@ def cross_section(
 @click.command()
 @click.argument("experiment")
 @click.option("-o", "--output", help="File [default: results/NAME/template.json].")
+@click.option("--response", help="File for the response matrix of each channel too.")
 @process_option
 @set_option
 @force_option
@@ -191,6 +192,7 @@ def cross_section(
 def template(
     experiment: str,
     output: str | None,
+    response: str | None,
     process: str | None,
     settings: tuple[str, ...],
     force: bool,
@@ -198,7 +200,7 @@ def template(
 ) -> None:
     """Expected signal of EXPERIMENT by bin, per kg day, as a polynomial of the coupling."""
     from nuem.analysis.exchange.provenance import guard_output
-    from nuem.analysis.prediction import with_process
+    from nuem.analysis.prediction import response_matrices, with_process
     from nuem.analysis.stages import make_template, stage_provenance
     from nuem.inputs.catalogue import load_experiment
 
@@ -210,10 +212,25 @@ def template(
     if path != "-":
         base = stage_provenance(loaded, configuration)["configuration"]
         guard_output(path, base, force)
+    export = None
+    if response is not None:
+        record = stage_provenance(loaded, {"stage": "response"})
+        if response != "-":
+            guard_output(response, record["configuration"], force)
+        export = {
+            "schema": "nuem-response-1",
+            "channels": {
+                name: matrix.as_dict()
+                for name, matrix in response_matrices(loaded).items()
+            },
+            "provenance": record,
+        }
     with progress() as say:
         say("template")
         document = make_template(loaded, configuration=configuration).to_dict()
     deliver(document, path)
+    if export is not None and response is not None:
+        deliver(export, response)
     if as_json and path != "-":
         deliver(document, "-")
 

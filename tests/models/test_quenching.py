@@ -142,6 +142,10 @@ def test_recoils_above_the_table_are_an_error() -> None:
     table = Tabulated((0.2, 3.0), (0.15, 0.19))
     with pytest.raises(ModelError, match="above the range"):
         template("nucleus-sm", "Ge", CORE, Response(quenching=table), [0.1, 1.0])
+    # a bin that ends below the table sees above it, through the resolution
+    smeared = Response(lambda e: 0.05 + 0.0 * e, 0.05, quenching=table)
+    with pytest.raises(ModelError, match="above the range"):
+        template("nucleus-sm", "Ge", CORE, smeared, [0.1, 0.5])
     narrow = template("nucleus-sm", "Ge", CORE, Response(quenching=table), [0.1, 0.5])
     assert narrow.evaluate()[0] > 0.0
 

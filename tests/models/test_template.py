@@ -200,8 +200,51 @@ def test_share_below_the_floor() -> None:
     np.testing.assert_allclose(share, expected, rtol=1e-3, atol=1e-6)
     assert share[0] > 0.1
     assert share[-1] == 0.0
-    assert np.all(low.below_floor_fraction() == 0.0)
+    # a floor of 10 eV hides two fifths of the first bin in the decade below it
+    lower = template(
+        TRANSITION, "Ge", CORE, Response(_width, floor_kev=1e-3), edges, method="free"
+    )
+    expected = 1.0 - low.coefficients["q^2"] / lower.coefficients["q^2"]
+    np.testing.assert_allclose(
+        low.below_floor_fraction(), expected, rtol=1e-3, atol=1e-6
+    )
+    assert low.below_floor_fraction()[0] > 0.1
     assert any("0.15 keV" in note for note in high.notes)
+
+
+def test_share_below_the_floor_with_a_medium_does_not_stop_a_template() -> None:
+    """The scattering factors begin at 29 eV, and the share says so."""
+    found = template(
+        TRANSITION,
+        "Ge",
+        CORE,
+        Response(_width, floor_kev=0.1),
+        [0.2, 0.3, 0.5],
+        method="epa+stepped",
+        regulator="medium",
+    )
+    assert 0.05 < found.below_floor_fraction()[0] < 1.0
+    assert any("0.0293 keV" in note for note in found.notes)
+    with pytest.raises(ModelError, match=r"expected 0\.0293\S* to \d+\S* keV"):
+        template(
+            TRANSITION,
+            "Ge",
+            CORE,
+            Response(_width, floor_kev=0.015),
+            [0.2, 0.3],
+            method="epa+stepped",
+            regulator="medium",
+        )
+
+
+def test_the_worst_term_decides() -> None:
+    t = Template(
+        {"1": [9.0], "q": [-1.0], "q^2": [9.0]},
+        (np.array([0.0, 1.0]),),
+        below_floor={"1": [1.0], "q": [-1.0], "q^2": [1.0]},
+    )
+    assert t.below_floor_fraction("q^2")[0] == pytest.approx(0.1)
+    assert t.below_floor_fraction()[0] == pytest.approx(0.5)
 
 
 def test_share_below_the_floor_where_the_table_ends() -> None:
