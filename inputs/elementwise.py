@@ -6,6 +6,7 @@ axis; one value per event broadcasts to each of the event's hits.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -112,9 +113,14 @@ def _dtype(x: Any) -> np.dtype[Any]:
     return leaf
 
 
+@functools.cache
+def _name(dtype: np.dtype[Any]) -> str:
+    return dtype.name  # NumPy puts it together anew each time
+
+
 def _cast(x: Any, kinds: str, to: str) -> Any:
     """Convert an array to the type `to` if its own type is one of `kinds`."""
-    if _dtype(x).name not in kinds.split():
+    if _name(_dtype(x)) not in kinds.split():
         return x
     if not hasattr(x, "layout"):
         return x.astype(to)

@@ -6,6 +6,7 @@ the field, the status says whether it was published, and the source says where.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
@@ -233,6 +234,10 @@ class NumberTable(Attributed):
     values: dict[str, _NotNegative] = Field(min_length=1)
 
 
+# a curve is asked hundreds of times while a template is integrated
+_parsed = functools.lru_cache(maxsize=256)(parse)
+
+
 class Curve(Attributed):
     """A function of energy E in keV: an expression, or points joined by lines.
 
@@ -297,7 +302,7 @@ class Curve(Attributed):
                 )
             return np.asarray(np.interp(energy, x, y))
         assert self.expression is not None
-        value = np.asarray(parse(self.expression)({"E": energy}), dtype=float)
+        value = np.asarray(_parsed(self.expression)({"E": energy}), dtype=float)
         value = np.broadcast_to(value, energy.shape).copy()
         if not np.isfinite(value).all():
             raise InputError(

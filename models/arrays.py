@@ -87,7 +87,7 @@ def finite(value: ArrayLike, field: str) -> FloatArray:
 def _checked(
     array: FloatArray, good: BoolArray, field: str, expected: str
 ) -> FloatArray:
-    if not np.all(good):
+    if not good.all():
         first: Any = array[~good].flat[0]
         raise InputError(
             "out of range", field=field, found=f"{first:g}", expected=expected
