@@ -135,12 +135,12 @@ def exact_moments(
     ----------
     table : AtomicTable
         Of the element.
-    energy_mev, recoil_kev : ndarray, shape (n,)
-        Neutrino energies and energy transfers.
+    energy_mev, recoil_kev : ndarray
+        Neutrino energies and energy transfers, broadcast together.
 
     Returns
     -------
-    ndarray, shape (10, n)
+    ndarray, shape (10, ...)
         Polarisation is carried over from the table: as a factor for each integral, and
         as a difference for those that may be negative.
 
@@ -151,13 +151,16 @@ def exact_moments(
     >>> bool(np.all(exact_moments(table, np.array([1.0]), recoil) == table.at(recoil)))
     True
     """
-    moments = table.at(recoil_kev)
-    alone = table.at(recoil_kev, layer="independent")
-    for i in np.flatnonzero(cut_short(table, energy_mev, recoil_kev)):
-        fresh = direct_moments(table.symbol, float(energy_mev[i]), float(recoil_kev[i]))
+    energy, recoil = np.broadcast_arrays(energy_mev, recoil_kev)
+    moments = table.at(recoil.ravel())
+    alone = table.at(recoil.ravel(), layer="independent")
+    for i in np.flatnonzero(cut_short(table, energy, recoil)):
+        fresh = direct_moments(
+            table.symbol, float(energy.flat[i]), float(recoil.flat[i])
+        )
         moments[:, i] = np.where(
             np.arange(len(MOMENTS)) < _POSITIVE,
             fresh * moments[:, i] / alone[:, i],
             fresh + moments[:, i] - alone[:, i],
         )
-    return moments
+    return moments.reshape(len(MOMENTS), *recoil.shape)
