@@ -18,6 +18,11 @@ __all__ = ["draw_atomic"]
 
 _Array = NDArray[np.float64]
 _TRANSITION = "electron-millicharge-transition"
+_REGULATORS = {
+    r"$\nu$ mass 0.29 eV": "neutrino-mass",
+    "cut at 0.29 eV": "momentum-cut",
+    "medium": "medium",
+}
 
 
 def draw_atomic(
@@ -58,6 +63,7 @@ def draw_atomic(
     recoil = recoil[(recoil >= low) & (recoil <= min(high, 100.0))]
     figure = cross_sections(
         recoil_kev=recoil, curves=_cross_sections(symbol, energy_mev, recoil),
+        bands={"atomic, all regulators": tuple(_REGULATORS)},
         note=rf"{symbol}, $E_\nu$ = {energy_mev:g} MeV, $q_\nu = 10^{{-12}}\,e$",
     )  # fmt: skip
     paths = list(save(figure, Path(folder) / f"{symbol}-cross-section"))
@@ -84,9 +90,7 @@ def _cross_sections(symbol: str, energy: float, recoil: _Array) -> dict[str, _Ar
     return {
         "free electrons": one("free"),
         "equivalent photons": photons,
-        r"atomic, $\nu$ mass 0.29 eV": one("atomic"),
-        "atomic, cut at 0.29 eV": one("atomic", "momentum-cut"),
-        "atomic, in the medium": one("atomic", "medium"),
+        **{name: one("atomic", key) for name, key in _REGULATORS.items()},
     }
 
 
@@ -100,7 +104,7 @@ def _photoabsorption(symbol: str, recoil: _Array) -> dict[str, _Array]:
     curves = {
         "Henke": photoabsorption(symbol, recoil, "henke"),
         "calculated": front * table.at(recoil)[7],
-        "independent electrons": front * table.at(recoil, polarised=False)[7],
+        "independent electrons": front * table.at(recoil, layer="independent")[7],
     }
     for name in ("Chantler", "Elam"):
         values = np.full(recoil.size, np.nan)

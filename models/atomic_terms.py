@@ -9,9 +9,13 @@ from nuem.inputs.vocabulary import Convention, Flavour, Process, Regulator
 from nuem.models import free_electron
 from nuem.models.arrays import FloatArray
 from nuem.models.atomic import kinematics as atomic
+from nuem.models.atomic.direct import exact_moments
 from nuem.models.atomic.table import load_table
+from nuem.models.constants import REGULATOR_MASS_EV
 from nuem.models.couplings import ElectronCouplings, electron_couplings
+from nuem.models.isotopes import Target
 from nuem.models.options import Options
+from nuem.models.regulators import density
 from nuem.models.targets import Element
 
 __all__ = ["atomic_notes", "atomic_terms", "check_atomic", "regulator_note"]
@@ -34,10 +38,15 @@ def check_atomic(symbols: Iterable[str], options: Options) -> None:
         )  # fmt: skip
 
 
-def regulator_note(options: Options) -> str:
-    """The regulator in words."""
+def regulator_note(options: Options, target: Target) -> str:
+    """The regulator in words: what stands for ln(T^2/Q^2_min)."""
     regulator = Regulator(options.regulator)
-    return "medium" if regulator is Regulator.MEDIUM else f"{regulator} 0.29 eV"
+    if regulator is Regulator.NEUTRINO_MASS:
+        return f"{regulator}: ln(E E'/m^2), m = {REGULATOR_MASS_EV:g} eV"
+    if regulator is Regulator.MOMENTUM_CUT:
+        return f"{regulator}: 2 ln(T/{REGULATOR_MASS_EV:g} eV)"
+    value = options.density_g_cm3 or density(target)
+    return f"{regulator}: photon propagator with eps(T), {value:g} g/cm3"
 
 
 def atomic_notes(symbols: Iterable[str]) -> list[str]:
@@ -55,6 +64,8 @@ def atomic_terms(
     flavour: Flavour,
     options: Options,
     recoil: FloatArray,
+    medium: Target,
+    energy_mev: FloatArray | None = None,
 ) -> dict[str, FloatArray]:
     """Each term as an expansion in the neutrino energy, per atom.
 
@@ -70,6 +81,11 @@ def atomic_terms(
         Mixing angle and regulator.
     recoil : ndarray
         Energy transfer, keV.
+    medium : Target
+        What the atom is part of.
+    energy_mev : ndarray, optional
+        Neutrino energy of each recoil: where the integrals over q know it, they are
+        done anew (:mod:`nuem.models.atomic.direct`).
 
     Returns
     -------
@@ -81,7 +97,11 @@ def atomic_terms(
     ModelError
         If there is no table, or a recoil is outside it.
     """
-    moments = load_table(element.symbol).at(recoil)
+    table = load_table(element.symbol)
+    if energy_mev is None:
+        moments = table.at(recoil)
+    else:
+        moments = exact_moments(table, energy_mev, recoil)
     if process is Process.ELECTRON_MAGNETIC:
         return {"mu^2": atomic.magnetic_expansion(recoil, moments)}
     terms: dict[str, FloatArray] = {}
@@ -116,6 +136,7 @@ def atomic_terms(
         terms["r2^2"] = shift**2 * vector
     elif process is not Process.ELECTRON_SM:
         terms["q^2"] = atomic.charge_expansion(
-            recoil, moments, Regulator(options.regulator), symbol=element.symbol
-        )
+            recoil, moments, options.regulator, medium=medium,
+            density_g_cm3=options.density_g_cm3,
+        )  # fmt: skip
     return terms

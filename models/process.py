@@ -165,9 +165,13 @@ def coefficients(
     limit = maximum_recoil(energy.ravel(), one.masses_kev)
     allowed = recoil.ravel() < limit
     asked = allowed if allowed.ndim == 1 else np.any(allowed, axis=0)
-    here = energy.ravel()[asked]
+    here, there = energy.ravel()[asked], recoil.ravel()[asked]
+    if isinstance(one, ElectronScattering):
+        expansions = one.expansion(there, here)
+    else:
+        expansions = one.expansion(there)
     result = {}
-    for monomial, expansion in one.expansion(recoil.ravel()[asked]).items():
+    for monomial, expansion in expansions.items():
         value = evaluate_expansion(expansion, here)
         if value.ndim > 1:
             value = np.where(allowed[:, asked], value, 0.0).sum(axis=0)

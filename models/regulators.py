@@ -12,7 +12,13 @@ uncertainty without a probability: one result for each, recorded with it.
 ``medium``
     -1/2 ln|1 - eps(T)|: the photon in a medium of dielectric function eps, which is
     what limits the field of a relativistic charge in matter (density effect). In
-    the X-ray region eps = 1 - r_e lambda^2 n (f1 - i f2)/pi.
+    the X-ray region eps = 1 - r_e lambda^2 n (f1 + i f2)/pi.
+
+All three are ln(T/Q_min) with a sharp end, Q_min = T sqrt|1 - eps| for the medium: the
+leading logarithm, as far as equivalent photons go. The atomic responses are integrated
+over Q^2 with the propagator 1/(Q^2 + T^2 (1 - eps)) of the medium itself, which gives
+:func:`propagator_logarithm`: twice that, since it counts ln Q^2, and a constant between
+-1 (a transparent medium) and 0 (f1 = 0) that does not depend on the density.
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ from functools import lru_cache
 from math import log, pi
 
 import numpy as np
+import numpy.typing as npt
 
 from nuem.inputs.errors import InputError, ModelError
 from nuem.inputs.vocabulary import Photoabsorption, Regulator
@@ -40,7 +47,8 @@ from nuem.models.tables import table
 __all__ = [
     "Logarithm",
     "density",
-    "dielectric_deviation",
+    "one_minus_epsilon",
+    "propagator_logarithm",
     "scattering_factor_range",
     "scattering_factors",
 ]
@@ -56,6 +64,18 @@ def _henke(symbol: str) -> tuple[FloatArray, FloatArray, FloatArray]:
     energy, f1, f2 = np.asarray(entry, dtype=np.float64)
     good = np.isfinite(f1) & np.isfinite(f2)
     return read_only(energy[good]), read_only(f1[good]), read_only(f2[good])
+
+
+@lru_cache(maxsize=64)
+def _chantler(symbol: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Energies (keV), f1 with the atomic number, and f2 of Chantler's table."""
+    import xraydb
+
+    energy = chantler_energies(symbol)
+    points = np.asarray(xraydb.chantler_energies(symbol), dtype=np.float64)
+    f1 = np.asarray(xraydb.f1_chantler(symbol, points)) + xraydb.atomic_number(symbol)
+    f2 = np.asarray(xraydb.f2_chantler(symbol, points), dtype=np.float64)
+    return energy, read_only(f1), read_only(f2)
 
 
 def scattering_factors(
@@ -101,16 +121,14 @@ def scattering_factors(
         f1[~above] = np.interp(energy[~above], grid, one)
         f2[~above] = np.interp(energy[~above], grid, two)
     if np.any(above):
-        import xraydb
-
-        points = chantler_energies(symbol)
+        points, one, two = _chantler(symbol)
         if not use_henke:
             low = float(points[0])
-        ev = energy[above].ravel() * 1e3
-        if ev.max() > points[-1] * 1e3:
-            raise _outside(symbol, float(ev.max() / 1e3), source)
-        f1[above] = xraydb.f1_chantler(symbol, ev) + xraydb.atomic_number(symbol)
-        f2[above] = xraydb.f2_chantler(symbol, ev)
+        high = energy[above]
+        if high.max() > points[-1]:
+            raise _outside(symbol, float(high.max()), source)
+        f1[above] = np.interp(high, points, one)
+        f2[above] = np.exp(np.interp(np.log(high), np.log(points), np.log(two)))
     if energy.size and energy.min() < low:
         raise _outside(symbol, float(energy.min()), source)
     return f1, f2
@@ -174,30 +192,82 @@ def density(target: Target) -> float:
     )
 
 
-def dielectric_deviation(
+def one_minus_epsilon(
     target: Target,
     energy_kev: FloatArray,
-    density_g_cm3: float,
+    density_g_cm3: float | None = None,
     source: Photoabsorption | str = "henke",
-) -> FloatArray:
-    """Modulus of 1 - eps of a target at photon energies.
+) -> npt.NDArray[np.complex128]:
+    """1 - epsilon of a target at photon energies, absorption as its imaginary part.
+
+    Parameters
+    ----------
+    target : Target
+        Element or compound.
+    energy_kev : ndarray
+        Photon energies, keV.
+    density_g_cm3 : float, optional
+        By default that of :func:`density`.
+    source : Photoabsorption or str
+        As in :func:`scattering_factors`.
+
+    Returns
+    -------
+    ndarray of complex
+        r_e lambda^2/pi times the sum of n_i (f1 + i f2)_i.
+
+    Raises
+    ------
+    ModelError
+        If an energy is outside the tables.
+    InputError
+        If no density is known.
 
     Examples
     --------
     >>> from nuem.models.isotopes import target
-    >>> cut = np.sqrt(dielectric_deviation(target("Ge"), np.array([1.0, 20.0]), 5.323))
+    >>> cut = np.sqrt(abs(one_minus_epsilon(target("Ge"), np.array([1.0, 20.0]))))
     >>> (cut * [1000.0, 20000.0]).round(1)  # T sqrt|1 - eps|, eV
     array([36. , 44.4])
     """
     energy = positive(energy_kev, "recoil_kev")
+    if density_g_cm3 is None:
+        density_g_cm3 = density(target)
     total = np.zeros(energy.shape, dtype=np.complex128)
     for part in target.components:
         f1, f2 = scattering_factors(part.element.symbol, energy, source)
-        total += part.count * (f1 - 1j * f2)
+        total += part.count * (f1 + 1j * f2)
     mass_density = float(positive(density_g_cm3, "density_g_cm3"))
     units = mass_density * AVOGADRO / target.mass_u
     wavelength = HC_KEV_CM / energy
-    return np.abs(ELECTRON_RADIUS_CM * wavelength**2 * units / pi * total)
+    return np.asarray(ELECTRON_RADIUS_CM * wavelength**2 * units / pi * total)
+
+
+def propagator_logarithm(deviation: npt.NDArray[np.complex128]) -> FloatArray:
+    """What the photon propagator in a medium makes of ln(T^2/Q^2_min).
+
+    Parameters
+    ----------
+    deviation : ndarray of complex
+        1 - epsilon.
+
+    Returns
+    -------
+    ndarray
+        -ln|1 - eps| - theta cot theta, theta the phase of 1 - eps: the integral of
+        Q^2 dQ^2 over the square of Q^2 + T^2 (1 - eps) up to Q^2 = T^2, for a small
+        1 - eps.
+
+    Examples
+    --------
+    >>> propagator_logarithm(np.array([1e-4, 1e-4j])).round(2)
+    array([8.21, 9.21])
+    """
+    theta = np.angle(deviation)
+    small = np.abs(theta) < 1e-6
+    safe = np.where(small, 1.0, theta)
+    turn = np.where(small, 1.0, safe / np.tan(safe))
+    return np.asarray(-np.log(np.abs(deviation)) - turn)
 
 
 @dataclass(frozen=True)
@@ -223,15 +293,6 @@ class Logarithm:
             return f"momentum-cut: ln(T/{REGULATOR_MASS_EV:g} eV)"
         return f"medium: -1/2 ln|1 - eps(T)|, {self._density:g} g/cm3"
 
-    def lowest_kev(self, source: Photoabsorption) -> float:
-        """Lowest energy at which the logarithm is known, keV."""
-        if self.regulator is not Regulator.MEDIUM:
-            return 0.0
-        return max(
-            scattering_factor_range(part.element.symbol, source)[0]
-            for part in self.target.components
-        )
-
     def breakpoints(
         self, source: Photoabsorption, low_kev: float, high_kev: float
     ) -> FloatArray:
@@ -249,6 +310,15 @@ class Logarithm:
         every = np.unique(np.concatenate(found))
         return every[(every > low_kev) & (every < high_kev)]
 
+    def lowest_kev(self, source: Photoabsorption | str = "henke") -> float:
+        """Where the tables of scattering factors begin, keV; 0 if none is needed."""
+        if self.regulator is not Regulator.MEDIUM:
+            return 0.0
+        return max(
+            scattering_factor_range(part.element.symbol, source)[0]
+            for part in self.target.components
+        )
+
     def expansion(self, recoil: FloatArray, source: Photoabsorption) -> FloatArray:
         """Expansion (4, ...) of the logarithm in the neutrino energy.
 
@@ -265,8 +335,8 @@ class Logarithm:
         if self.regulator is Regulator.MOMENTUM_CUT:
             value = np.log(recoil * 1e3 / REGULATOR_MASS_EV)
         else:
-            deviation = dielectric_deviation(self.target, recoil, self._density, source)
-            value = -0.5 * np.log(deviation)
+            deviation = one_minus_epsilon(self.target, recoil, self._density, source)
+            value = -0.5 * np.log(np.abs(deviation))
         if np.any(value <= 0.0):
             raise ModelError(
                 "no room for equivalent photons below the cut-off",

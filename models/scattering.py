@@ -170,7 +170,10 @@ class ElectronScattering:
     def lowest_recoil_kev(self) -> float:
         """Lowest energy transfer that the method covers, keV."""
         if self.method is Method.ATOMIC:
-            return max(load_table(symbol).valid_kev[0] for symbol in self._symbols)
+            lows = [load_table(symbol).valid_kev[0] for symbol in self._symbols]
+            if self.process in _MILLICHARGE:
+                lows.append(self._regulator.lowest_kev())
+            return max(lows)
         if not self.uses_photons:
             return 0.0
         return max(self._table_range[0], self._regulator.lowest_kev(self._table))
@@ -181,7 +184,7 @@ class ElectronScattering:
         photons = self.uses_photons
         regulator = self._regulator.description if photons else None
         if self.method is Method.ATOMIC and self.process in _MILLICHARGE:
-            regulator = regulator_note(self.options)
+            regulator = regulator_note(self.options, self.target)
         return {
             "sin2_theta_w": self.options.sin2_theta_w,
             "photoabsorption": str(self._table) if photons else None,
@@ -224,7 +227,7 @@ class ElectronScattering:
         if self.method is Method.ATOMIC:
             lines.extend(atomic_notes(self._symbols))
             if self.process in _MILLICHARGE:
-                lines.append(f"regulator {regulator_note(self.options)}")
+                lines.append(f"regulator {regulator_note(self.options, self.target)}")
         if not self.uses_photons:
             return tuple(lines)
         table = self._table
@@ -280,13 +283,20 @@ class ElectronScattering:
             terms["q^2"] = terms["q^2"] + extra * photons
         return terms
 
-    def expansion(self, recoil_kev: ArrayLike) -> dict[str, FloatArray]:
+    def expansion(
+        self, recoil_kev: ArrayLike, energy_mev: ArrayLike | None = None
+    ) -> dict[str, FloatArray]:
         """Each term as an expansion in the neutrino energy.
 
         Parameters
         ----------
         recoil_kev : array_like
             Energy transfer, keV, any shape.
+        energy_mev : array_like, optional
+            Neutrino energy at which the expansion is asked for, of the same shape. The
+            factors of ``atomic`` depend on it near the largest recoil of a free
+            electron, where the responses have not died out at q = 2E - T; without it
+            they are those of high energies, as a fold with a flux takes them.
 
         Returns
         -------
@@ -303,7 +313,10 @@ class ElectronScattering:
         """
         recoil = positive(recoil_kev, "recoil_kev")
         if self.method is Method.ATOMIC:
-            return self._atomic(recoil)
+            energy = None
+            if energy_mev is not None:
+                energy = positive(energy_mev, "energy_mev")
+            return self._atomic(recoil, energy)
         if self.method is Method.FREE:
             electrons: FloatArray | float = self.target.electrons
         else:
@@ -329,12 +342,15 @@ class ElectronScattering:
             terms["r2^2"] = electrons * quadratic
         return terms
 
-    def _atomic(self, recoil: FloatArray) -> dict[str, FloatArray]:
+    def _atomic(
+        self, recoil: FloatArray, energy: FloatArray | None
+    ) -> dict[str, FloatArray]:
         total: dict[str, FloatArray] = {}
         for part in self.target.components:
             terms = atomic_terms(
-                self.process, part.element, self.flavour, self.options, recoil
-            )
+                self.process, part.element, self.flavour, self.options, recoil,
+                self.target, energy,
+            )  # fmt: skip
             for name, values in terms.items():
                 total[name] = total.get(name, 0.0) + part.count * values
         return total

@@ -27,6 +27,7 @@ def cross_sections(
     curves: Mapping[str, ArrayLike],
     unit: str = "cm2/keV/atom",
     recoil_unit: str = "keV",
+    bands: Mapping[str, tuple[str, ...]] | None = None,
     lines: Mapping[str, float] | None = None,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
@@ -47,6 +48,8 @@ def cross_sections(
         As the cross sections are given: ``cm2/keV/atom``, ``cm2/keV/nucleus``.
     recoil_unit : str
         ``keV``, ``keVee`` or ``keVnr``.
+    bands : mapping of str to tuple of str, optional
+        Name, and names of the curves of the same energies whose range is shaded.
     lines : mapping of str to float, optional
         Names and energies to mark, such as absorption edges.
     x_range, y_range : tuple of float, optional
@@ -79,6 +82,7 @@ def cross_sections(
         quantity=r"d$\sigma$/d$T$",
         unit=unit,
         recoil_unit=recoil_unit,
+        bands=bands,
         lines=lines,
         threshold=None,
         x_range=x_range,
@@ -136,6 +140,7 @@ def rates(
         quantity="Event rate",
         unit=unit,
         recoil_unit=recoil_unit,
+        bands=None,
         lines=lines,
         threshold=threshold,
         x_range=x_range,
@@ -185,6 +190,7 @@ def mixing_angles(
         quantity=r"Effective $\sin^2\theta_W$",
         unit="",
         recoil_unit=recoil_unit,
+        bands=None,
         lines=None,
         threshold=None,
         x_range=x_range,
@@ -207,6 +213,7 @@ def _curves(
     quantity: str,
     unit: str,
     recoil_unit: str,
+    bands: Mapping[str, tuple[str, ...]] | None,
     lines: Mapping[str, float] | None,
     threshold: float | None,
     x_range: tuple[float, float] | None,
@@ -231,6 +238,15 @@ def _curves(
         values[name] = vector(
             f"curves.{name}", curves[name], size=energy.size, minimum=0
         )
+    for name, members in (bands or {}).items():
+        for member in members:
+            if member not in values or not np.array_equal(
+                energies[member], energies[members[0]]
+            ):
+                raise InputError(
+                    "not curves of the same energies", field=f"bands.{name}",
+                    found=member, expected=", ".join(values),
+                )  # fmt: skip
     for field, limits, least in (
         ("x_range", x_range, "0 <"),
         ("y_range", y_range, "0 <" if log else "0 <="),
@@ -267,6 +283,21 @@ def _curves(
             )
             seen = (value > 0) & (energies[name] >= x_low) & (energies[name] <= x_high)
             shown.append((energies[name][seen], value[seen]))
+        names = list(values)
+        for index, (name, members) in enumerate((bands or {}).items()):
+            among = np.array([values[member] for member in members])
+            handles.append(
+                ax.fill_between(
+                    energies[members[0]],
+                    among.min(axis=0),
+                    among.max(axis=0),
+                    color=series(len(values) + index).colour,
+                    alpha=0.25,
+                    linewidth=0,
+                    zorder=0.5,
+                )
+            )
+            names.append(name)
         where = np.concatenate([energy for energy, _ in shown])
         tops = np.concatenate([value for _, value in shown])
         if threshold is not None:
@@ -276,7 +307,6 @@ def _curves(
         floor = 1e-3 if log else 0.0
         if log and tops.size:
             floor = max(float(tops.min()) * 0.5, float(tops.max()) / 10.0**_DECADES)
-        names = list(values)
         if threshold is not None:
             names.append(f"threshold {threshold:g} {recoil_unit}")
         make_room(

@@ -13,22 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from nuem.inputs.errors import ModelError
-from nuem.models import photon
+from nuem.inputs.errors import InputError, ModelError
 from nuem.models.arrays import FloatArray
-from nuem.models.atomic.merging import RULE, polarised_weight
-from nuem.models.atomic.moments import MULTIPOLE_LIMIT, subshell_moments
-from nuem.models.atomic.response import (
-    KEPT,
-    photoabsorption_cm2,
-    subshell_response,
+from nuem.models.atomic.comparison import deviation, validity
+from nuem.models.atomic.merging import (
+    CORE_KEV,
+    KOHN_SHAM,
+    POLARISATIONS,
+    RULE,
+    polarised_weight,
 )
+from nuem.models.atomic.moments import MULTIPOLE_LIMIT, subshell_moments
+from nuem.models.atomic.response import KEPT, own_momenta
 from nuem.models.atomic.rpa import polarisation_factors
 from nuem.models.atomic.scf import Atom, solve_atom
 from nuem.models.atomic.table import AtomicTable
-from nuem.models.atomic.units import HARTREE_KEV, LIGHT
+from nuem.models.atomic.units import HARTREE_KEV, LIGHT, MOMENTUM_KEV
 
-__all__ = ["build_table", "energy_grid", "thresholds", "validity"]
+__all__ = ["build_table", "energy_grid", "thresholds"]
 
 _LOW, _HIGH = 0.05, 200.0
 _PER_DECADE = 24
@@ -36,11 +38,6 @@ _PER_DECADE = 24
 _ABOVE = (0.01, 0.04)
 #: Half of the gap that an edge leaves in the grid, relative.
 _HAIR = 1e-6
-#: Points that are this near to an edge do not count in the comparison with data.
-_NEAR_EDGE = 0.06
-_TOLERANCE = 0.10
-#: Below this energy a solid or a liquid is not a set of atoms, whatever the agreement.
-_LOWEST_VALID = 0.1
 
 
 def thresholds(atom: Atom) -> FloatArray:
@@ -114,6 +111,7 @@ def build_table(
     exchange: float = 1.0,
     low_kev: float = _LOW,
     high_kev: float = _HIGH,
+    polarisation: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> AtomicTable:
     """Calculate the table of an element.
@@ -126,6 +124,9 @@ def build_table(
         alpha_x of the potential.
     low_kev, high_kev : float
         Range of the energy transfer.
+    polarisation : str, optional
+        One of :data:`nuem.models.atomic.merging.POLARISATIONS`; by default the one
+        whose photoabsorption is nearer to Henke's.
     say : callable, optional
         Told what is going on, a line at a time.
 
@@ -135,48 +136,83 @@ def build_table(
 
     Raises
     ------
+    InputError
+        For an unknown polarisation.
     ModelError
         If the atom does not converge, or a response is negative.
     """
+    if polarisation not in (None, *POLARISATIONS):
+        raise InputError(
+            "no such polarisation", field="polarisation", found=polarisation,
+            expected="one of " + ", ".join(POLARISATIONS),
+        )  # fmt: skip
     atom = solve_atom(symbol, exchange=exchange)
+    local = solve_atom(symbol, exchange=KOHN_SHAM)
     bindings = thresholds(atom)
+    own = np.array([-orbital.energy * HARTREE_KEV for orbital in local.orbitals])
+    own = np.where(bindings > CORE_KEV, bindings, own)
     recoil, edges = energy_grid(bindings, low_kev, high_kev)
     weights = polarised_weight(recoil, bindings)
-    alone, merged = [], []
+    rows = []
     for index, (energy, weight) in enumerate(zip(recoil, weights, strict=True)):
         if say is not None and index % 10 == 0:
             say(f"{symbol}: {index} of {recoil.size} energies")
-        one, two = _moments(atom, bindings, float(energy), float(weight))
-        alone.append(one)
-        merged.append(two)
-    moments = _rounded(np.array([alone, merged]))
+        alone, one = _moments(atom, bindings, float(energy), weight > 0.0, None)
+        two = alone
+        if weight > 0.0:
+            two = _moments(local, own, float(energy), True, own / HARTREE_KEV)[1]
+        rows.append([alone, *(alone + weight * (p - alone) for p in (one, two))])
+    moments = _rounded(np.array(rows).transpose(1, 0, 2))
     if not np.all(np.isfinite(moments)) or np.any(moments[..., :8] <= 0.0):
         raise ModelError(
             "a response is negative or not a number",
             field=symbol,
             expected="positive: report it, with the versions of `nuem info`",
         )
+    used = weights > 0.0
+    found = [
+        deviation(symbol, recoil[used], edges, layer[used, 7]) for layer in moments[1:]
+    ]
+    deviations = dict(zip(POLARISATIONS, found, strict=True))
+    chosen = polarisation or min(POLARISATIONS, key=lambda name: deviations[name])
+    if chosen != POLARISATIONS[0]:
+        moments = moments[[0, 2, 1]]
     valid = validity(symbol, recoil, edges, moments[1, :, 7])
+    notes = {
+        "chosen": chosen,
+        "alpha_x": exchange if chosen == POLARISATIONS[0] else round(KOHN_SHAM, 6),
+        "rms deviation of photoabsorption from Henke": {
+            name: round(value, 4) for name, value in deviations.items()
+        },
+        "fitted": "the nearer of the two" if polarisation is None else "asked for",
+    }
     return AtomicTable(
         symbol,
         _rounded(recoil, 14),
         edges,
         moments,
-        _metadata(atom, bindings, valid),
+        {**_metadata(atom, bindings, valid), "polarisation": notes},
     )
 
 
 def _moments(
-    atom: Atom, bindings: FloatArray, recoil: float, weight: float
-) -> tuple[FloatArray, FloatArray]:
-    """Moments of all subshells at one energy: independent, and merged."""
+    atom: Atom,
+    bindings: FloatArray,
+    recoil: float,
+    polarised: bool,
+    field: FloatArray | None,
+) -> FloatArray:
+    """Moments of all subshells at one energy: independent and polarised, (2, 10).
+
+    ``field`` are the ionisation energies of the polarisation, Hartree, if they are not
+    those of the potential.
+    """
     transfer = recoil / HARTREE_KEV
     factors = None
     momenta = None
-    if weight > 0.0:
+    if polarised:
         momenta = np.geomspace(transfer / LIGHT, math.sqrt(2.0 * transfer) + 3.0, 12)
-        factors = polarisation_factors(atom, transfer, momenta, KEPT)
-        factors = 1.0 + weight * (factors - 1.0)
+        factors = polarisation_factors(atom, transfer, momenta, KEPT, bindings=field)
     parts = [
         subshell_moments(
             atom, orbital, transfer, float(binding) / HARTREE_KEV,
@@ -184,76 +220,7 @@ def _moments(
         )
         for orbital, binding in zip(atom.orbitals, bindings, strict=True)
     ]  # fmt: skip
-    total = np.sum(parts, axis=0)
-    return total[0], total[1]
-
-
-def independent_photoabsorption(
-    atom: Atom, bindings_kev: FloatArray, recoil_kev: float
-) -> float:
-    """Photoabsorption of independent electrons at one energy, cm^2."""
-    transfer = recoil_kev / HARTREE_KEV
-    return sum(
-        float(
-            photoabsorption_cm2(
-                transfer,
-                subshell_response(
-                    atom, orbital, transfer - binding, [transfer / LIGHT], 8
-                ).total_transverse,
-            )[0]
-        )
-        for orbital, binding in zip(
-            atom.orbitals, bindings_kev / HARTREE_KEV, strict=True
-        )
-        if transfer > binding
-    )
-
-
-def validity(
-    symbol: str, recoil: FloatArray, edges: FloatArray, real: FloatArray
-) -> tuple[float, float]:
-    """Where the photoabsorption of a table agrees with data to 10 %.
-
-    The data are those of Henke up to 30 keV, of Elam above. Points within 6 % of an
-    edge are left out: the data are smeared or shifted there.
-
-    Parameters
-    ----------
-    symbol : str
-        Element.
-    recoil, edges, real : ndarray
-        Of the table: energies, edges, R_T at q = T per keV.
-
-    Returns
-    -------
-    tuple of float
-        From the first energy above which all agree, but not below 0.1 keV, to the end
-        of the table, keV.
-    """
-    deviation = compare(symbol, recoil, real)
-    far = np.all(np.abs(np.log(recoil[:, None] / edges)) > _NEAR_EDGE, axis=1)
-    wrong = np.flatnonzero(
-        far & (recoil > _LOWEST_VALID) & ~(np.abs(deviation) <= _TOLERANCE)
-    )
-    if wrong.size == 0:
-        return max(_LOWEST_VALID, float(recoil[0])), float(recoil[-1])
-    start = wrong[-1] + 1
-    if start >= recoil.size:
-        raise ModelError(
-            "photoabsorption agrees with data nowhere", field="symbol", found=symbol
-        )
-    return float(recoil[start]), float(recoil[-1])
-
-
-def compare(symbol: str, recoil: FloatArray, real: FloatArray) -> FloatArray:
-    """Relative deviation of the photoabsorption of a table from data."""
-    sigma = photoabsorption_cm2(recoil / HARTREE_KEV, real * HARTREE_KEV)
-    end = photon.table_range(symbol, "henke")[1]
-    low = recoil <= end
-    data = np.empty_like(recoil)
-    data[low] = photon.photoabsorption(symbol, recoil[low], "henke")
-    data[~low] = photon.photoabsorption(symbol, recoil[~low], "elam")
-    return np.asarray(sigma / data - 1.0)
+    return np.asarray(np.sum(parts, axis=0))
 
 
 def _rounded(values: FloatArray, digits: int = 10) -> FloatArray:
@@ -283,6 +250,10 @@ def _metadata(
         },
         "thresholds in keV": {
             o.shell.name: float(b) for o, b in zip(atom.orbitals, bindings, strict=True)
+        },
+        "momentum spreads in keV": {
+            o.shell.name: round(own_momenta(atom, o)[1] * MOMENTUM_KEV, 6)
+            for o in atom.orbitals
         },
         "threshold source": "xraydb (Elam, Ravel, Sieber 2002); else the eigenvalue",
         "grid": {

@@ -15,6 +15,13 @@ import numpy as np
 from nuem.models.arrays import FloatArray
 from nuem.models.atomic.compiled import compiled
 from nuem.models.atomic.dirac import origin_ratio, outward
+from nuem.models.atomic.field import (
+    Field,
+    barrier,
+    forbidden,
+    slope_ratio,
+    square_of_wave,
+)
 from nuem.models.atomic.scf import Atom
 
 __all__ = ["continuum_orbital", "continuum_orbitals", "milne", "regular"]
@@ -67,19 +74,7 @@ def milne(r: float, energy: float, kappa: int, c: float) -> tuple[float, float, 
 
 @compiled
 def regular(
-    p: FloatArray,
-    q: FloatArray,
-    kappa: int,
-    energy: float,
-    number: float,
-    c: float,
-    step: float,
-    r: FloatArray,
-    rate: FloatArray,
-    v: FloatArray,
-    r_half: FloatArray,
-    rate_half: FloatArray,
-    v_half: FloatArray,
+    p: FloatArray, q: FloatArray, field: Field, kappa: int, energy: float
 ) -> bool:
     """Regular solution at a positive energy, normalised per Hartree, into p and q.
 
@@ -88,52 +83,32 @@ def regular(
     bool
         Whether the wave is free before the end of the grid; else p, q are 0.
     """
-    size = r.size
+    last = field.r.size - 1
+    c, end = field.c, field.r[last]
     p[:] = 0.0
     q[:] = 0.0
-    end = r[size - 1]
     zeta, zeta_slope, ratio = milne(end, energy, kappa, c)
     if zeta < 0.0:
         return False
-    angular = kappa if kappa > 0 else -kappa - 1
-    barrier = (angular + 0.5) ** 2
+    wall = barrier(kappa)
     turn = 0
-    for i in range(size):
-        kinetic = energy - v[i]
-        local = 2.0 * kinetic + (kinetic / c) ** 2 - barrier / (r[i] * r[i])
-        if local > 0.0:
-            turn = i
-            break
-    first, depth = turn, 0.0
-    while first > 0 and depth < _DEPTH:
-        first -= 1
-        kinetic = energy - v[first]
-        local = 2.0 * kinetic + (kinetic / c) ** 2 - barrier / (r[first] * r[first])
-        depth += math.sqrt(max(-local, 0.0)) * rate[first] * step
+    while turn < last and square_of_wave(field, turn, energy, wall) <= 0.0:
+        turn += 1
+    first = forbidden(field, turn, -1, energy, wall, _DEPTH)
     p[first] = 1e-30
     if first == 0:
-        q[0] = p[0] * origin_ratio(kappa, number, c)
+        q[0] = p[0] * origin_ratio(kappa, field.number, c)
     else:
-        kinetic = energy - v[first]
-        local = (
-            kappa * (kappa + 1.0) / (r[first] * r[first])
-            - 2.0 * kinetic
-            - (kinetic / c) ** 2
-        )
-        growth = math.sqrt(max(local, 0.0))
-        q[first] = p[first] * (growth + kappa / r[first]) / (2.0 * c + kinetic / c)
-    outward(
-        p, q, first, size - 1, kappa, energy, c, step,
-        r, rate, v, r_half, rate_half, v_half,
-    )  # fmt: skip
+        q[first] = p[first] * slope_ratio(field, first, kappa, energy, wall, 1)
+    outward(p, q, first, last, field, kappa, energy)
     # u = P / sqrt(ratio), with its derivative from the Dirac equation
-    slope = -kappa / end * p[size - 1] + 2.0 * c * ratio * q[size - 1]
-    u = p[size - 1] / math.sqrt(ratio)
+    slope = -kappa / end * p[last] + 2.0 * c * ratio * q[last]
+    u = p[last] / math.sqrt(ratio)
     ratio_slope = -1.0 / (end * end) / (2.0 * c * c)
     u_slope = slope / math.sqrt(ratio) - 0.5 * u * ratio_slope / ratio
     amplitude = math.sqrt((u / zeta) ** 2 + (zeta * u_slope - zeta_slope * u) ** 2)
     factor = math.sqrt(2.0 / math.pi) / amplitude
-    for i in range(first, size):
+    for i in range(first, last + 1):
         p[i] *= factor
         q[i] *= factor
     return True
@@ -141,28 +116,14 @@ def regular(
 
 @compiled
 def continuum_orbitals(
-    kappas: FloatArray,
-    energy: float,
-    keep: int,
-    number: float,
-    c: float,
-    step: float,
-    r: FloatArray,
-    rate: FloatArray,
-    v: FloatArray,
-    r_half: FloatArray,
-    rate_half: FloatArray,
-    v_half: FloatArray,
+    kappas: FloatArray, energy: float, keep: int, field: Field
 ) -> tuple[FloatArray, FloatArray]:
     """Large and small components of many kappas at the first ``keep`` points."""
-    p, q = np.empty(r.size), np.empty(r.size)
+    p, q = np.empty(field.r.size), np.empty(field.r.size)
     large = np.zeros((kappas.size, keep))
     small = np.zeros((kappas.size, keep))
     for i in range(kappas.size):
-        regular(
-            p, q, int(kappas[i]), energy, number, c, step,
-            r, rate, v, r_half, rate_half, v_half,
-        )  # fmt: skip
+        regular(p, q, field, int(kappas[i]), energy)
         large[i] = p[:keep]
         small[i] = q[:keep]
     return large, small
@@ -197,11 +158,6 @@ def continuum_orbital(
     >>> bool(abs(atom.grid.weight @ (p * bound.p + q * bound.q)) < 1e-8)
     True
     """
-    grid = atom.grid
-    p, q = np.empty(grid.r.size), np.empty(grid.r.size)
-    regular(
-        p, q, kappa, energy, float(atom.number), atom.light, grid.step,
-        grid.r, grid.rate, atom.potential, grid.r_half, grid.rate_half,
-        atom.potential_half,
-    )  # fmt: skip
+    p, q = np.empty(atom.grid.r.size), np.empty(atom.grid.r.size)
+    regular(p, q, atom.field, kappa, energy)
     return p, q

@@ -17,6 +17,13 @@ import math
 
 from nuem.models.arrays import FloatArray
 from nuem.models.atomic.compiled import compiled
+from nuem.models.atomic.field import (
+    Field,
+    barrier,
+    forbidden,
+    slope_ratio,
+    square_of_wave,
+)
 
 __all__ = ["bound_state", "inward", "origin_ratio", "outward"]
 
@@ -31,44 +38,38 @@ def origin_ratio(kappa: int, number: float, c: float) -> float:
 
 
 @compiled
-def _exponent(
-    i: int,
-    kappa: int,
-    energy: float,
-    c: float,
-    step: float,
-    r: FloatArray,
-    rate: FloatArray,
-    v: FloatArray,
-    r_half: FloatArray,
-    rate_half: FloatArray,
-    v_half: FloatArray,
-) -> tuple[float, float, float]:
-    """Magnus exponent of the step from point i to i + 1: rows (a, b), (d, -a)."""
-    k0 = (energy - v[i]) / c
-    k1 = (energy - v_half[i]) / c
-    k2 = (energy - v[i + 1]) / c
-    g0, g1, g2 = rate[i], rate_half[i], rate[i + 1]
-    a0, a1, a2 = -kappa * g0 / r[i], -kappa * g1 / r_half[i], -kappa * g2 / r[i + 1]
+def _step(
+    field: Field, i: int, kappa: int, energy: float
+) -> tuple[float, float, float, float]:
+    """Exponential of the Magnus exponent from point i to i + 1.
+
+    Rows (even + a, b), (d, even - a); the step back has -a, -b, -d.
+    """
+    c = field.c
+    k0 = (energy - field.v[i]) / c
+    k1 = (energy - field.v_half[i]) / c
+    k2 = (energy - field.v[i + 1]) / c
+    g0, g1, g2 = field.rate[i], field.rate_half[i], field.rate[i + 1]
+    a0 = -kappa * g0 / field.r[i]
+    a1 = -kappa * g1 / field.r_half[i]
+    a2 = -kappa * g2 / field.r[i + 1]
     b0, b1, b2 = g0 * (2.0 * c + k0), g1 * (2.0 * c + k1), g2 * (2.0 * c + k2)
     d0, d1, d2 = -g0 * k0, -g1 * k1, -g2 * k2
-    w, x = step / 6.0, step * step / 12.0
+    w, x = field.step / 6.0, field.step * field.step / 12.0
     a = w * (a0 + 4.0 * a1 + a2) - x * (b0 * d2 - b2 * d0)
     b = w * (b0 + 4.0 * b1 + b2) - x * 2.0 * (a0 * b2 - a2 * b0)
     d = w * (d0 + 4.0 * d1 + d2) - x * 2.0 * (d0 * a2 - d2 * a0)
-    return a, b, d
-
-
-@compiled
-def _factors(square: float) -> tuple[float, float]:
-    """Cosh(s) and sinh(s)/s for s^2 of either sign."""
+    # cosh(s) and sinh(s)/s for s^2 of either sign
+    square = a * a + b * d
     if square > 1e-8:
         s = math.sqrt(square)
-        return math.cosh(s), math.sinh(s) / s
-    if square < -1e-8:
+        even, odd = math.cosh(s), math.sinh(s) / s
+    elif square < -1e-8:
         s = math.sqrt(-square)
-        return math.cos(s), math.sin(s) / s
-    return 1.0 + square / 2.0, 1.0 + square / 6.0
+        even, odd = math.cos(s), math.sin(s) / s
+    else:
+        even, odd = 1.0 + square / 2.0, 1.0 + square / 6.0
+    return even, odd * a, odd * b, odd * d
 
 
 @compiled
@@ -77,26 +78,16 @@ def outward(
     q: FloatArray,
     first: int,
     last: int,
+    field: Field,
     kappa: int,
     energy: float,
-    c: float,
-    step: float,
-    r: FloatArray,
-    rate: FloatArray,
-    v: FloatArray,
-    r_half: FloatArray,
-    rate_half: FloatArray,
-    v_half: FloatArray,
 ) -> int:
     """Continue p, q in place from point ``first`` to ``last``; nodes of p on the way."""
     nodes = 0
     for i in range(first, last):
-        a, b, d = _exponent(
-            i, kappa, energy, c, step, r, rate, v, r_half, rate_half, v_half
-        )
-        even, odd = _factors(a * a + b * d)
-        p[i + 1] = even * p[i] + odd * (a * p[i] + b * q[i])
-        q[i + 1] = even * q[i] + odd * (d * p[i] - a * q[i])
+        even, a, b, d = _step(field, i, kappa, energy)
+        p[i + 1] = even * p[i] + (a * p[i] + b * q[i])
+        q[i + 1] = even * q[i] + (d * p[i] - a * q[i])
         if p[i + 1] * p[i] < 0.0:
             nodes += 1
     return nodes
@@ -108,25 +99,59 @@ def inward(
     q: FloatArray,
     first: int,
     last: int,
+    field: Field,
     kappa: int,
     energy: float,
-    c: float,
-    step: float,
-    r: FloatArray,
-    rate: FloatArray,
-    v: FloatArray,
-    r_half: FloatArray,
-    rate_half: FloatArray,
-    v_half: FloatArray,
 ) -> None:
     """Continue p, q in place from point ``last`` down to ``first``."""
     for i in range(last - 1, first - 1, -1):
-        a, b, d = _exponent(
-            i, kappa, energy, c, step, r, rate, v, r_half, rate_half, v_half
-        )
-        even, odd = _factors(a * a + b * d)
-        p[i] = even * p[i + 1] - odd * (a * p[i + 1] + b * q[i + 1])
-        q[i] = even * q[i + 1] - odd * (d * p[i + 1] - a * q[i + 1])
+        even, a, b, d = _step(field, i, kappa, energy)
+        p[i] = even * p[i + 1] - (a * p[i + 1] + b * q[i + 1])
+        q[i] = even * q[i + 1] - (d * p[i + 1] - a * q[i + 1])
+
+
+@compiled
+def _shoot(
+    p: FloatArray,
+    q: FloatArray,
+    nodes: int,
+    match: int,
+    field: Field,
+    kappa: int,
+    energy: float,
+    weight: FloatArray,
+) -> tuple[int, float, int, float]:
+    """Shoot from both ends to the point ``match``.
+
+    Returns
+    -------
+    tuple
+        How many nodes there are too many (then nothing else is calculated), the
+        correction of the energy to second order, the last point and the norm.
+    """
+    p[:] = 0.0
+    q[:] = 0.0
+    p[0] = 1e-20
+    q[0] = p[0] * origin_ratio(kappa, field.number, field.c)
+    found = outward(p, q, 0, match, field, kappa, energy)
+    if found != nodes:
+        return found - nodes, 0.0, 0, 1.0
+    p_out, q_out = p[match], q[match]
+    # far enough into the forbidden region that what is cut off is lost in rounding
+    wall = barrier(kappa)
+    end = forbidden(field, match, 1, energy, wall, 42.0)
+    p[end] = 1e-12
+    q[end] = p[end] * slope_ratio(field, end, kappa, energy, wall, -1)
+    inward(p, q, match, end, field, kappa, energy)
+    scale = p_out / p[match]
+    norm = 0.0
+    for i in range(end + 1):
+        if i >= match:
+            p[i] *= scale
+            q[i] *= scale
+        norm += weight[i] * (p[i] * p[i] + q[i] * q[i])
+    # Q from the left above Q from the right at the match means too low an energy
+    return 0, field.c * p_out * (q_out - q[match]) / norm, end, norm
 
 
 @compiled
@@ -136,15 +161,7 @@ def bound_state(
     nodes: int,
     kappa: int,
     guess: float,
-    number: float,
-    c: float,
-    step: float,
-    r: FloatArray,
-    rate: FloatArray,
-    v: FloatArray,
-    r_half: FloatArray,
-    rate_half: FloatArray,
-    v_half: FloatArray,
+    field: Field,
     weight: FloatArray,
 ) -> float:
     """Bound state with so many nodes, normalised, into p and q.
@@ -157,16 +174,14 @@ def bound_state(
     float
         Energy; 1.0 if it was not found.
     """
-    size = r.size
-    angular = kappa if kappa > 0 else -kappa - 1
-    barrier = (angular + 0.5) ** 2
-    low, high = -(number**2) * 0.75 - 10.0, -1e-7
+    size = field.r.size
+    wall = barrier(kappa)
+    low, high = -(field.number**2) * 0.75 - 10.0, -1e-7
     energy = guess
-    change = 1.0
     for _ in range(300):
         match = 0
         for i in range(size - 1, -1, -1):
-            if 2.0 * (energy - v[i]) > barrier / (r[i] * r[i]):
+            if square_of_wave(field, i, energy, wall) > 0.0:
                 match = i
                 break
         if match < 10:
@@ -174,61 +189,24 @@ def bound_state(
             energy = 0.5 * (low + high)
             continue
         match = min(match, size - 20)
-        # far enough into the forbidden region that what is cut off is lost in rounding
-        end = match + 1
-        depth = 0.0
-        while end < size - 1 and depth < 42.0:
-            local = barrier / (r[end] * r[end]) - 2.0 * (energy - v[end])
-            depth += math.sqrt(max(local, 0.0)) * rate[end] * step
-            end += 1
-        p[:] = 0.0
-        q[:] = 0.0
-        p[0] = 1e-20
-        q[0] = p[0] * origin_ratio(kappa, number, c)
-        found = outward(
-            p, q, 0, match, kappa, energy, c, step,
-            r, rate, v, r_half, rate_half, v_half,
-        )  # fmt: skip
-        if found != nodes:
-            if found > nodes:
+        excess, change, end, norm = _shoot(
+            p, q, nodes, match, field, kappa, energy, weight
+        )
+        if excess != 0:
+            if excess > 0:
                 high = energy
             else:
                 low = energy
             energy = 0.5 * (low + high)
             continue
-        p_out, q_out = p[match], q[match]
-        decay = math.sqrt(max(-2.0 * (energy - v[end]) + barrier / r[end] ** 2, 1e-10))
-        p[end] = 1e-12
-        q[end] = p[end] * (kappa / r[end] - decay) / (2.0 * c)
-        inward(
-            p, q, match, end, kappa, energy, c, step,
-            r, rate, v, r_half, rate_half, v_half,
-        )  # fmt: skip
-        scale = p_out / p[match]
-        for i in range(match, end + 1):
-            p[i] *= scale
-            q[i] *= scale
-        norm = 0.0
-        for i in range(end + 1):
-            norm += weight[i] * (p[i] * p[i] + q[i] * q[i])
-        # what lies inside the first point, where P^2 goes like r^(2 gamma)
-        change = c * p_out * (q[match] - q_out) / norm
-        # sign: Q_out above Q_in at the match means too low an energy
-        change = -change
         if change > 0.0:
             low = energy
         else:
             high = energy
-        if abs(change) < 2e-14 * abs(energy) + 1e-14:
-            factor = 1.0 / math.sqrt(norm)
-            for i in range(end + 1):
-                p[i] *= factor
-                q[i] *= factor
-            return energy
         trial = energy + change
         if not (low < trial < high):
             trial = 0.5 * (low + high)
-        if trial == energy:
+        if abs(change) < 2e-14 * abs(energy) + 1e-14 or trial == energy:
             factor = 1.0 / math.sqrt(norm)
             for i in range(end + 1):
                 p[i] *= factor

@@ -1,45 +1,79 @@
-"""The charge cross section of one neutrino energy, integrated up to q = 2E - T.
+"""The integrals of one neutrino energy, up to q = 2E - T.
 
-Tables take the neutrino energy out of the integral, which needs responses that have
-died out at q = 2E - T. Where they have not (low energies, near the largest recoil of a
-free electron), this integrates directly. It needs the compiler, and seconds.
+Tables take the neutrino energy out of the integrals, which needs responses that have
+died out at q = 2E - T. Near the largest recoil of a free electron they have not: there
+the integrals are done anew for each energy, with the orbitals of the atom. It needs the
+compiler, and a second for each pair of energies.
 """
 
 from __future__ import annotations
 
-import math
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from nuem.inputs.errors import ModelError
-from nuem.models.atomic.build import thresholds
-from nuem.models.atomic.moments import subshell_moments
-from nuem.models.atomic.scf import Atom
-from nuem.models.atomic.units import HARTREE_KEV, MOMENTUM_KEV
-from nuem.models.constants import (
-    ALPHA,
-    HBARC2_KEV2_CM2,
-    KEV_PER_MEV,
-    REGULATOR_MASS_EV,
-)
+from nuem.models.arrays import FloatArray, read_only
+from nuem.models.atomic.table import MOMENTS, AtomicTable
+from nuem.models.constants import ELECTRON_MASS_KEV, KEV_PER_MEV
 
-__all__ = ["charge_cross_section"]
+__all__ = ["SPREADS", "cut_short", "direct_moments", "exact_moments"]
+
+#: The responses have died out this many momentum spreads of the most tightly bound
+#: electron that can be ejected beyond the Bethe ridge.
+SPREADS = 5.0
+_POSITIVE = MOMENTS.index("near_a")
 
 
-def charge_cross_section(
-    atom: Atom,
+def cut_short(
+    table: AtomicTable, energy_mev: FloatArray, recoil_kev: FloatArray
+) -> npt.NDArray[np.bool_]:
+    """Whether q = 2E - T cuts into the responses of a table.
+
+    Parameters
+    ----------
+    table : AtomicTable
+        Of the element.
+    energy_mev, recoil_kev : ndarray
+        Neutrino energy and energy transfer, broadcast together.
+
+    Returns
+    -------
+    ndarray of bool
+        2E - T below the momentum of the Bethe ridge, sqrt(2mT + T^2), plus five times
+        the root mean square momentum of any subshell that can be ionised.
+
+    Examples
+    --------
+    >>> from nuem.models.atomic.table import load_table
+    >>> cut_short(load_table("Ge"), np.array([0.1, 1.0]), np.array([20.0, 20.0]))
+    array([ True, False])
+    """
+    recoil = np.asarray(recoil_kev, dtype=np.float64)
+    edges = np.array(list(table.metadata["thresholds in keV"].values()))
+    spreads = np.array(list(table.metadata["momentum spreads in keV"].values()))
+    spread = np.max(np.where(recoil[..., None] > edges, spreads, 0.0), axis=-1)
+    ridge = np.sqrt(2.0 * ELECTRON_MASS_KEV * recoil + recoil**2)
+    end = 2.0 * KEV_PER_MEV * np.asarray(energy_mev) - recoil
+    return np.asarray(end < ridge + SPREADS * spread)
+
+
+@lru_cache(maxsize=4096)
+def direct_moments(
+    symbol: str,
     energy_mev: float,
     recoil_kev: float,
     *,
     shells: tuple[str, ...] | None = None,
     count: int = 60,
-) -> float:
-    """Cross section of a millicharge of 1 e, independent electrons, neutrino mass.
+) -> FloatArray:
+    """The ten integrals of independent electrons up to q = 2E - T.
 
     Parameters
     ----------
-    atom : Atom
-        In its self-consistent field.
+    symbol : str
+        Element.
     energy_mev, recoil_kev : float
         Neutrino energy and energy transfer.
     shells : tuple of str, optional
@@ -49,8 +83,8 @@ def charge_cross_section(
 
     Returns
     -------
-    float
-        cm^2/keV per atom.
+    ndarray, shape (10,)
+        In the order of :data:`nuem.models.atomic.table.MOMENTS`.
 
     Raises
     ------
@@ -59,15 +93,20 @@ def charge_cross_section(
 
     Notes
     -----
-    Subshells beyond the multipole limit count as free electrons, without the cut.
+    Subshells beyond the multipole limit count as free electrons, which the cut does not
+    touch below their largest recoil.
 
     Examples
     --------
-    >>> from nuem.models.atomic.scf import solve_atom
-    >>> value = charge_cross_section(solve_atom("Ge"), 1.0, 3.0, shells=("L1",))
-    >>> f"{value:.2e}"
-    '7.71e-22'
+    >>> value = direct_moments("Ge", 1.0, 3.0, shells=("L1",))
+    >>> f"{value[0]:.3e}"
+    '6.018e-04'
     """
+    from nuem.models.atomic.build import thresholds
+    from nuem.models.atomic.moments import subshell_moments
+    from nuem.models.atomic.scf import solve_atom
+    from nuem.models.atomic.units import HARTREE_KEV, MOMENTUM_KEV
+
     energy = energy_mev * KEV_PER_MEV
     if not 0.0 < recoil_kev < energy:
         raise ModelError(
@@ -76,16 +115,52 @@ def charge_cross_section(
             found=f"{recoil_kev:g} keV",
             expected=f"above 0 and below {energy:g} keV",
         )
-    total = np.zeros(10)
+    atom = solve_atom(symbol)
+    total = np.zeros(len(MOMENTS))
     for orbital, binding in zip(atom.orbitals, thresholds(atom), strict=True):
         if shells is None or orbital.shell.name in shells:
             total += subshell_moments(
                 atom, orbital, recoil_kev / HARTREE_KEV, float(binding) / HARTREE_KEV,
                 count=count, largest=(2.0 * energy - recoil_kev) / MOMENTUM_KEV,
             )[0]  # fmt: skip
-    k = (2.0 * energy - recoil_kev) ** 2
-    log = math.log(energy * (energy - recoil_kev) / (REGULATOR_MASS_EV * 1e-3) ** 2)
-    near_a = total[8] + total[7] / recoil_kev**2 * log
-    near_b = total[9] + total[7] * log
-    whole = k * (total[0] + 0.5 * near_a) + 0.5 * near_b - total[1]
-    return float(math.pi * ALPHA**2 / energy**2 * whole * HBARC2_KEV2_CM2)
+    return read_only(total)
+
+
+def exact_moments(
+    table: AtomicTable, energy_mev: FloatArray, recoil_kev: FloatArray
+) -> FloatArray:
+    """Integrals of a table, done anew where they know the neutrino energy.
+
+    Parameters
+    ----------
+    table : AtomicTable
+        Of the element.
+    energy_mev, recoil_kev : ndarray
+        Neutrino energies and energy transfers, broadcast together.
+
+    Returns
+    -------
+    ndarray, shape (10, ...)
+        Polarisation is carried over from the table: as a factor for each integral, and
+        as a difference for those that may be negative.
+
+    Examples
+    --------
+    >>> from nuem.models.atomic.table import load_table
+    >>> table, recoil = load_table("Ge"), np.array([20.0])
+    >>> bool(np.all(exact_moments(table, np.array([1.0]), recoil) == table.at(recoil)))
+    True
+    """
+    energy, recoil = np.broadcast_arrays(energy_mev, recoil_kev)
+    moments = table.at(recoil.ravel())
+    alone = table.at(recoil.ravel(), layer="independent")
+    for i in np.flatnonzero(cut_short(table, energy, recoil)):
+        fresh = direct_moments(
+            table.symbol, float(energy.flat[i]), float(recoil.flat[i])
+        )
+        moments[:, i] = np.where(
+            np.arange(len(MOMENTS)) < _POSITIVE,
+            fresh * moments[:, i] / alone[:, i],
+            fresh + moments[:, i] - alone[:, i],
+        )
+    return moments.reshape(len(MOMENTS), *recoil.shape)

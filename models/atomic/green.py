@@ -15,103 +15,72 @@ from nuem.models.arrays import FloatArray
 from nuem.models.atomic.compiled import compiled
 from nuem.models.atomic.continuum import milne
 from nuem.models.atomic.dirac import inward, origin_ratio, outward
+from nuem.models.atomic.field import Field, barrier, forbidden, slope_ratio
 
 __all__ = ["add_response"]
 
 
+#: e-folds beyond the orbital at which a decaying solution starts.
+_DEPTH = 25.0
+
+
 @compiled
-def _green(
-    inner: FloatArray,
-    inner_small: FloatArray,
+def _outgoing(
     outer: FloatArray,
     outer_small: FloatArray,
     twin: FloatArray,
     twin_small: FloatArray,
     keep: int,
+    field: Field,
     kappa: int,
     energy: float,
-    number: float,
-    c: float,
-    step: float,
-    r: FloatArray,
-    rate: FloatArray,
-    v: FloatArray,
-    r_half: FloatArray,
-    rate_half: FloatArray,
-    v_half: FloatArray,
-) -> tuple[float, float]:
-    """Regular and outgoing solutions up to point ``keep``, and their Wronskian.
+) -> None:
+    """Outgoing solution outer + i twin up to point ``keep``.
 
-    The outgoing solution is outer + i twin; below the ionisation threshold twin is 0
-    and outer decays.
-
-    Returns
-    -------
-    tuple of float
-        Real and imaginary part of the Wronskian c (P_reg Q_out - Q_reg P_out).
+    Below the ionisation threshold twin is 0 and outer decays.
     """
-    size = r.size
+    last = field.r.size - 1
     twin[:] = 0.0
     twin_small[:] = 0.0
-    angular = kappa if kappa > 0 else -kappa - 1
-    barrier = (angular + 0.5) ** 2
     zeta = -1.0
     if energy > 0.0:
-        zeta, slope, ratio = milne(r[size - 1], energy, kappa, c)
+        zeta, slope, ratio = milne(field.r[last], energy, kappa, field.c)
     if zeta > 0.0:
-        last = size - 1
         # u and u' at the end for the two phases, and P, Q from them
-        end = r[last]
+        c, end = field.c, field.r[last]
         root = math.sqrt(ratio)
         bend = -1.0 / (end * end) / (2.0 * c * c) / (2.0 * ratio)
         outer[last] = root * zeta
         outer_small[last] = (
             root * (slope + bend * zeta) + kappa / end * outer[last]
         ) / (2.0 * c * ratio)
-        twin[last] = 0.0
         twin_small[last] = root / zeta / (2.0 * c * ratio)
-        inward(
-            twin, twin_small, keep // 2, last, kappa, energy, c, step,
-            r, rate, v, r_half, rate_half, v_half,
-        )  # fmt: skip
+        inward(twin, twin_small, 0, last, field, kappa, energy)
     else:
-        last = keep
-        depth = 0.0
-        while last < size - 1 and depth < 25.0:
-            kinetic = energy - v[last]
-            local = barrier / r[last] ** 2 - 2.0 * kinetic - (kinetic / c) ** 2
-            depth += math.sqrt(max(local, 0.0)) * rate[last] * step
-            last += 1
-        kinetic = energy - v[last]
-        local = barrier / r[last] ** 2 - 2.0 * kinetic - (kinetic / c) ** 2
-        decay = math.sqrt(max(local, 1e-12))
+        wall = barrier(kappa)
+        last = forbidden(field, keep, 1, energy, wall, _DEPTH)
         outer[last] = 1e-30
-        outer_small[last] = (
-            outer[last] * (kappa / r[last] - decay) / (2.0 * c + kinetic / c)
+        outer_small[last] = outer[last] * slope_ratio(
+            field, last, kappa, energy, wall, -1
         )
-    inward(
-        outer, outer_small, 0, last, kappa, energy, c, step,
-        r, rate, v, r_half, rate_half, v_half,
-    )  # fmt: skip
-    if zeta > 0.0:
-        inward(
-            twin, twin_small, 0, keep // 2, kappa, energy, c, step,
-            r, rate, v, r_half, rate_half, v_half,
-        )  # fmt: skip
+    inward(outer, outer_small, 0, last, field, kappa, energy)
+
+
+@compiled
+def _regular(
+    inner: FloatArray,
+    inner_small: FloatArray,
+    keep: int,
+    field: Field,
+    kappa: int,
+    energy: float,
+) -> None:
+    """Regular solution up to point ``keep``, of any norm."""
     inner[:] = 0.0
     inner_small[:] = 0.0
-    inner[0] = 1e-30 * (r[0] * number) ** abs(kappa)
-    inner[0] = max(inner[0], 1e-200)
-    inner_small[0] = inner[0] * origin_ratio(kappa, number, c)
-    outward(
-        inner, inner_small, 0, keep, kappa, energy, c, step,
-        r, rate, v, r_half, rate_half, v_half,
-    )  # fmt: skip
-    middle = keep // 2
-    return (
-        c * (inner[middle] * outer_small[middle] - inner_small[middle] * outer[middle]),
-        c * (inner[middle] * twin_small[middle] - inner_small[middle] * twin[middle]),
-    )
+    inner[0] = max(1e-30 * (field.r[0] * field.number) ** abs(kappa), 1e-200)
+    inner_small[0] = inner[0] * origin_ratio(kappa, field.number, field.c)
+    outward(inner, inner_small, 0, keep, field, kappa, energy)
 
 
 @compiled
@@ -126,18 +95,10 @@ def add_response(
     mesh: FloatArray,
     energy: float,
     imaginary: bool,
-    number: float,
-    c: float,
-    step: float,
-    r: FloatArray,
-    rate: FloatArray,
-    v: FloatArray,
-    r_half: FloatArray,
-    rate_half: FloatArray,
-    v_half: FloatArray,
+    field: Field,
 ) -> None:
     """Add one orbital's transitions at one energy to chi0 on the mesh."""
-    size = r.size
+    size = field.r.size
     inner, inner_small = np.zeros(size), np.zeros(size)
     outer, outer_small = np.zeros(size), np.zeros(size)
     twin, twin_small = np.zeros(size), np.zeros(size)
@@ -145,13 +106,15 @@ def add_response(
     while count < mesh.size and mesh[count] <= keep:
         count += 1
     a, b, d = np.empty(count), np.empty(count), np.empty(count)
+    middle = keep // 2
     for n in range(kappas.size):
-        real, imag = _green(
-            inner, inner_small, outer, outer_small, twin, twin_small, keep,
-            int(kappas[n]), energy, number, c, step,
-            r, rate, v, r_half, rate_half, v_half,
-        )  # fmt: skip
-        # 1/W as a complex number, with the sign of (E - H)^-1
+        kappa = int(kappas[n])
+        _outgoing(outer, outer_small, twin, twin_small, keep, field, kappa, energy)
+        _regular(inner, inner_small, keep, field, kappa, energy)
+        # the Wronskian c (P_reg Q_out - Q_reg P_out), and its inverse
+        p, q = field.c * inner[middle], field.c * inner_small[middle]
+        real = p * outer_small[middle] - q * outer[middle]
+        imag = p * twin_small[middle] - q * twin[middle]
         square = real * real + imag * imag
         w_real, w_imag = real / square, -imag / square
         for m in range(count):

@@ -37,7 +37,6 @@ import numpy as np
 from nuem.inputs.errors import ModelError
 from nuem.inputs.vocabulary import Regulator
 from nuem.models.arrays import FloatArray
-from nuem.models.atomic.medium import Medium, detector_medium
 from nuem.models.constants import (
     ALPHA,
     ELECTRON_MASS_KEV,
@@ -46,6 +45,8 @@ from nuem.models.constants import (
     KEV_PER_MEV,
     REGULATOR_MASS_EV,
 )
+from nuem.models.isotopes import Target
+from nuem.models.regulators import one_minus_epsilon, propagator_logarithm
 
 __all__ = [
     "axial_expansion",
@@ -74,8 +75,8 @@ def regulator_logarithm(
     recoil: FloatArray,
     regulator: Regulator | str,
     *,
-    symbol: str = "Ge",
-    medium: Medium | None = None,
+    medium: Target | None = None,
+    density_g_cm3: float | None = None,
 ) -> FloatArray:
     """What stands for ln(T^2/Q^2_min), where it does not depend on E.
 
@@ -85,10 +86,10 @@ def regulator_logarithm(
         Energy transfer, keV.
     regulator : Regulator or str
         ``momentum-cut`` or ``medium``.
-    symbol : str
-        Element, whose usual detector is the medium unless one is given.
-    medium : Medium, optional
-        The medium.
+    medium : Target, optional
+        Element or compound that the atom is part of, for ``medium``.
+    density_g_cm3 : float, optional
+        Its density, if it is not the usual one.
 
     Returns
     -------
@@ -98,21 +99,24 @@ def regulator_logarithm(
     Raises
     ------
     ModelError
-        For ``neutrino-mass``, and outside the optical constants.
+        For ``neutrino-mass``, without a medium, and outside the optical constants.
 
     Examples
     --------
+    >>> from nuem.models.isotopes import target
     >>> float(regulator_logarithm(np.array([1.0]), "momentum-cut")[0].round(3))
     16.291
-    >>> float(regulator_logarithm(np.array([1.0]), "medium")[0].round(2))
+    >>> log = regulator_logarithm(np.array([1.0]), "medium", medium=target("Ge"))
+    >>> float(log[0].round(2))
     5.66
     """
     name = Regulator(regulator)
     if name is Regulator.MOMENTUM_CUT:
         return np.asarray(2.0 * np.log(recoil * 1e3 / REGULATOR_MASS_EV))
+    if name is Regulator.MEDIUM and medium is not None:
+        return propagator_logarithm(one_minus_epsilon(medium, recoil, density_g_cm3))
     if name is Regulator.MEDIUM:
-        matter = detector_medium(symbol) if medium is None else medium
-        return matter.logarithm(recoil)
+        raise ModelError("this regulator needs a medium", field="medium", found=name)
     raise ModelError("this regulator depends on the neutrino energy", found=name)
 
 
@@ -121,8 +125,8 @@ def charge_expansion(
     moments: FloatArray,
     regulator: Regulator | str = Regulator.NEUTRINO_MASS,
     *,
-    symbol: str = "Ge",
-    medium: Medium | None = None,
+    medium: Target | None = None,
+    density_g_cm3: float | None = None,
 ) -> FloatArray:
     """Expansion of the electromagnetic millicharge term for q = 1 e.
 
@@ -132,7 +136,7 @@ def charge_expansion(
         Energy transfer, keV.
     moments : ndarray, shape (10, ...)
         From :meth:`nuem.models.atomic.table.AtomicTable.at`.
-    regulator, symbol, medium
+    regulator, medium, density_g_cm3
         See :func:`regulator_logarithm`.
 
     Returns
@@ -157,7 +161,7 @@ def charge_expansion(
         result[2] += 0.5 * real / recoil**2 * (2.0 * t * t)
     else:
         result[:3] += near * regulator_logarithm(
-            recoil, regulator, symbol=symbol, medium=medium
+            recoil, regulator, medium=medium, density_g_cm3=density_g_cm3
         )
     return _CHARGE * result
 

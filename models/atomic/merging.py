@@ -3,17 +3,30 @@
 The local density approximation of the polarisation is at its best below a kiloelectron-
 volt, where it makes up the 10 to 20 per cent that independent electrons lack (and a
 factor of three in the giant resonance of xenon). At higher energies it overestimates,
-having no exact exchange, by 5 to 11 per cent, and just above the edge of a core subshell
+having no exact exchange, by up to 10 per cent, and just above the edge of a core subshell
 it takes away as much. The weight of the polarised response is therefore
 
 * 1 up to 0.8 keV, 0 from 1.6 keV on, and between them cos^2 in ln T;
-* times, for each edge B above 0.2 keV, a window: 0 from the edge to 1.2 B, rising to 1
+* times, for each edge B above 0.24 keV, a window: 0 from the edge to 1.2 B, rising to 1
   at 1.5 B, and falling from 1 at 0.95 B to 0 at the edge, with cos^2 in ln T.
 
 These numbers are one choice for all elements, made with a view to measured
-photoabsorption of seven of them: in that sense they are fitted. The response of
-independent electrons is kept beside the merged one; half of the difference between the
-fully polarised and the independent response is the error band of the rule.
+photoabsorption of seven of them: in that sense they are fitted.
+
+There are two polarised responses:
+
+``slater``
+    Slater's exchange (alpha_x = 1) in the potential and its derivative in the kernel;
+    the ratios of polarised to independent response, multipole by multipole, applied to
+    the independent electrons of the table, that is with measured thresholds;
+``kohn-sham``
+    the exchange of Kohn and Sham (alpha_x = 2/3), which is the derivative of an energy;
+    with its own thresholds, since a giant resonance is where the potential has it, but
+    measured ones for edges above 0.24 keV.
+
+The one whose photoabsorption is nearer to Henke's between 0.1 and 1.6 keV is taken, as a
+whole for an element: one bit that is fitted. The other is kept in the table, and the
+difference between the two is the error band.
 """
 
 from __future__ import annotations
@@ -25,15 +38,21 @@ import numpy as np
 
 from nuem.models.arrays import ArrayLike, FloatArray
 
-__all__ = ["CORE_KEV", "RULE", "polarised_weight"]
+__all__ = ["CORE_KEV", "KOHN_SHAM", "POLARISATIONS", "RULE", "polarised_weight"]
 
 #: Subshells bound by more than this have a window above their edge, keV.
-CORE_KEV = 0.2
+CORE_KEV = 0.24
+
+#: alpha_x of Kohn and Sham.
+KOHN_SHAM = 2.0 / 3.0
+
+#: Names of the two polarised responses.
+POLARISATIONS = ("slater", "kohn-sham")
 
 #: The rule in words, for the metadata of a table.
 RULE = (
     "weight of the polarised response: 1 below 0.8 keV, 0 above 1.6 keV, cos^2 in ln T "
-    "between; for each edge B > 0.2 keV times a window, 0 from B to 1.2 B, 1 above 1.5 B "
+    "between; for each edge B > 0.24 keV times a window, 0 from B to 1.2 B, 1 above 1.5 B "
     "and below 0.95 B (fitted: one choice for all elements)"
 )
 

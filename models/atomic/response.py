@@ -229,11 +229,7 @@ def subshell_response(
     q = np.atleast_1d(np.asarray(momenta, dtype=np.float64))
     kappas, other, index, rank, even, odd = _pairs(orbital.shell.kappa, last)
     keep = int(np.searchsorted(grid.r, tail_radius(atom, orbital, 1e-14))) + 1
-    large, small = continuum_orbitals(
-        kappas, energy, keep, float(atom.number), atom.light, grid.step,
-        grid.r, grid.rate, atom.potential, grid.r_half, grid.rate_half,
-        atom.potential_half,
-    )  # fmt: skip
+    large, small = continuum_orbitals(kappas, energy, keep, atom.field)
     p = orbital.p[:keep] * grid.weight[:keep]
     small_bound = orbital.q[:keep] * grid.weight[:keep]
     longitudinal = np.zeros((last + 1, q.size))

@@ -8,7 +8,9 @@ themselves. For the multipole L and the frequency w the independent response is:
 
 with the radial Green function G of the Dirac equation: regular solution at the smaller
 radius times outgoing solution at the larger one, over their Wronskian. All occupied
-subshells are kept, so that transitions into occupied states cancel. The field in the
+subshells are kept, and transitions into an occupied orbital are taken out, as far as it
+is occupied: with the energies e_i of the potential they would cancel each other, with
+measured ionisation energies in their place they would not quite. The field in the
 atom solves V = V_ext + K chi0 V with::
 
     K(r, r') = r_<^L / r_>^(L+1) + (2L+1) f_xc(r) delta(r - r') / (4 pi r^2),
@@ -65,14 +67,13 @@ class _Mesh:
 
 
 def _independent(
-    atom: Atom, mesh: _Mesh, rank: int, frequency: float
+    atom: Atom, mesh: _Mesh, rank: int, frequency: float, bindings: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Real and imaginary part of chi0 on the mesh."""
-    grid = atom.grid
     size = mesh.index.size
     real, imaginary = np.zeros((size, size)), np.zeros((size, size))
     points = mesh.index.astype(np.float64)
-    for orbital in atom.orbitals:
+    for orbital, binding in zip(atom.orbitals, bindings, strict=True):
         kappa = orbital.shell.kappa
         others = [
             other
@@ -85,19 +86,26 @@ def _independent(
         strengths = np.array(
             [each * strength(other, rank, kappa) / (2 * rank + 1) for other in others]
         )
-        keep = int(np.searchsorted(grid.r, tail_radius(atom, orbital, 1e-12)))
+        keep = int(np.searchsorted(atom.grid.r, tail_radius(atom, orbital, 1e-12)))
         for sign in (1.0, -1.0):
+            energy = sign * frequency - binding
             add_response(
                 real, imaginary, strengths, np.array(others, dtype=np.float64),
-                orbital.p, orbital.q, keep, points, orbital.energy + sign * frequency,
-                sign > 0.0, float(atom.number), atom.light, grid.step,
-                grid.r, grid.rate, atom.potential, grid.r_half, grid.rate_half,
-                atom.potential_half,
+                orbital.p, orbital.q, keep, points, energy, sign > 0.0, atom.field,
             )  # fmt: skip
+            for final in atom.orbitals:
+                if final.shell.kappa in others:
+                    # no place in an occupied orbital, as far as it is occupied
+                    taken = final.shell.electrons / (final.shell.twice_j + 1.0)
+                    weight = taken * strengths[others.index(final.shell.kappa)]
+                    product = (orbital.p * final.p + orbital.q * final.q)[mesh.index]
+                    real -= np.outer(
+                        weight / (energy - final.energy) * product, product
+                    )
     upper = np.triu(real, 1)
     upper_imaginary = np.triu(imaginary, 1)
     return (
-        real + upper.T,
+        np.triu(real) + upper.T,
         imaginary + upper_imaginary.T,
     )
 
@@ -108,6 +116,7 @@ def polarised_response(
     frequency: float,
     momenta: ArrayLike,
     *,
+    bindings: FloatArray | None = None,
     stride: int = _STRIDE,
 ) -> tuple[FloatArray, FloatArray]:
     """R_L of one multipole, for independent electrons and with polarisation.
@@ -122,13 +131,15 @@ def polarised_response(
         Energy transfer, Hartree.
     momenta : array_like, shape (nq,)
         Momentum transfers, atomic units.
+    bindings : ndarray, optional
+        Ionisation energies of the orbitals, Hartree; by default those of the potential.
     stride : int
         The mesh takes every such point of the grid.
 
     Returns
     -------
     tuple of ndarray, shape (nq,)
-        Per Hartree, with the thresholds of the potential.
+        Per Hartree.
 
     Raises
     ------
@@ -142,10 +153,10 @@ def polarised_response(
     >>> bool(0.8 < together[0] / alone[0] < 1.5)
     True
     """
-    from scipy.linalg import solve
-
     mesh = _Mesh(atom, stride)
-    real, imaginary = _independent(atom, mesh, rank, frequency)
+    if bindings is None:
+        bindings = np.array([-orbital.energy for orbital in atom.orbitals])
+    real, imaginary = _independent(atom, mesh, rank, frequency, bindings)
     if not (np.all(np.isfinite(real)) and np.all(np.isfinite(imaginary))):
         raise ModelError(
             "the Green functions of the deepest holes overflow",
@@ -159,9 +170,13 @@ def polarised_response(
     if rank == 0:
         outside = outside - 1.0
     weighted = chi * mesh.weight
-    matrix = -(mesh.kernel(rank) @ weighted)
+    # the kernel is real: two real products are half the work of a complex one
+    kernel = mesh.kernel(rank)
+    matrix = -(kernel @ (real * mesh.weight)) - 1j * (
+        kernel @ (imaginary * mesh.weight)
+    )
     matrix[np.diag_indices_from(matrix)] += 1.0
-    inside = solve(matrix, outside.T.astype(np.complex128))
+    inside = np.linalg.solve(matrix, outside.T.astype(np.complex128))
     probe = outside * mesh.weight
     front = -((2 * rank + 1) ** 2) / math.pi
     alone = front * np.einsum("qi,ij,qj->q", probe, imaginary, probe, optimize=True)
@@ -183,13 +198,14 @@ def polarisation_factors(
     momenta: ArrayLike,
     last: int,
     *,
+    bindings: FloatArray | None = None,
     stride: int = _STRIDE,
 ) -> FloatArray:
     """Ratios of the polarised to the independent R_L by multipole.
 
     Parameters
     ----------
-    atom, frequency, momenta, stride
+    atom, frequency, momenta, bindings, stride
         As in :func:`polarised_response`.
     last : int
         Largest multipole; above it polarisation is neglected.
@@ -202,7 +218,7 @@ def polarisation_factors(
     rows = []
     for rank in range(last + 1):
         alone, together = polarised_response(
-            atom, rank, frequency, momenta, stride=stride
+            atom, rank, frequency, momenta, bindings=bindings, stride=stride
         )
         safe = np.where(alone > 0.0, alone, 1.0)
         rows.append(np.where(alone > 0.0, together / safe, 1.0))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from nuem.inputs.errors import ModelError
 from nuem.models.arrays import FloatArray, read_only
 from nuem.models.atomic.configuration import Subshell, configuration
 from nuem.models.atomic.dirac import bound_state
+from nuem.models.atomic.field import Field, field_of
 from nuem.models.atomic.grid import RadialGrid, radial_grid
 from nuem.models.atomic.units import LIGHT
 from nuem.models.targets import element
@@ -84,6 +85,13 @@ class Atom:
     orbitals: tuple[Orbital, ...]
     density: FloatArray
 
+    @cached_property
+    def field(self) -> Field:
+        """Potential and grid, as compiled loops take them."""
+        return field_of(
+            self.number, self.light, self.grid, self.potential, self.potential_half
+        )
+
 
 def bound_orbital(
     shell: Subshell,
@@ -129,9 +137,8 @@ def bound_orbital(
     p, q = np.zeros(grid.r.size), np.zeros(grid.r.size)
     start = -0.5 * (number / shell.n) ** 2 if guess is None else guess
     energy = bound_state(
-        p, q, shell.nodes, shell.kappa, start, float(number), light, grid.step,
-        grid.r, grid.rate, potential, grid.r_half, grid.rate_half, potential_half,
-        grid.weight,
+        p, q, shell.nodes, shell.kappa, start,
+        field_of(number, light, grid, potential, potential_half), grid.weight,
     )  # fmt: skip
     if energy > 0.0:
         raise ModelError("no such bound state in this potential", found=shell.name)

@@ -21,7 +21,6 @@ import numpy as np
 from nuem.inputs.errors import ModelError
 from nuem.inputs.vocabulary import Regulator
 from nuem.models.arrays import FloatArray
-from nuem.models.atomic.medium import detector_medium
 from nuem.models.atomic.table import AtomicTable, load_table
 from nuem.models.constants import (
     ALPHA,
@@ -29,7 +28,9 @@ from nuem.models.constants import (
     HBARC2_KEV2_CM2,
     REGULATOR_MASS_EV,
 )
+from nuem.models.isotopes import target
 from nuem.models.quadrature import nodes, panels
+from nuem.models.regulators import one_minus_epsilon
 from nuem.models.targets import element
 
 __all__ = ["fermi_plateau", "loss_spectrum", "restricted_loss"]
@@ -52,7 +53,7 @@ def _transverse_logarithm(
         cut = np.maximum(lowest, (REGULATOR_MASS_EV * 1e-3 / recoil) ** 2)
         # in y = Q^2/T^2: int dy (beta^2 - 1/(1 + y))/y^2 from the cut on
         return np.log1p(1.0 / cut) - (1.0 - beta2) / cut
-    one_minus = detector_medium(symbol).one_minus_epsilon(recoil)
+    one_minus = one_minus_epsilon(target(symbol), recoil)
     edges = panels(
         math.log(lowest), math.log(1e8), np.empty(0), ratio=np.inf, width=0.4
     )

@@ -1,8 +1,9 @@
 """Tables of moments of an atom: files, interpolation, range of validity.
 
 A table holds the ten integrals of :data:`MOMENTS` at energy transfers that are dense
-around the absorption edges, twice: for independent electrons, and merged with the
-polarised response. It knows nothing of the regulator of the photon propagator, of the
+around the absorption edges, three times (:data:`LAYERS`): for independent electrons,
+merged with the polarised response, and merged with the other polarised response, whose
+difference is an error band. It knows nothing of the regulator of the photon propagator, of the
 neutrino energy or of a coupling. Reading and evaluating it needs NumPy alone.
 """
 
@@ -25,14 +26,17 @@ from nuem.inputs.errors import InputError, ModelError
 from nuem.inputs.files import atomic_path
 from nuem.models.arrays import ArrayLike, FloatArray, positive, read_only
 
-__all__ = ["MOMENTS", "AtomicTable", "available", "load_table", "read_table"]
+__all__ = ["LAYERS", "MOMENTS", "AtomicTable", "available", "load_table", "read_table"]
 
-SCHEMA = "nuem-atomic-1"
+SCHEMA = "nuem-atomic-2"
 
 #: Names of the integrals, in the order of their axis: see :mod:`nuem.models.atomic.moments`.
 MOMENTS = (
     "l_0", "l_1", "l_2", "l_3", "t_1", "t_2", "t_3", "real", "near_a", "near_b",
 )  # fmt: skip
+
+#: What the first axis of the moments runs over.
+LAYERS = ("independent", "merged", "alternative")
 
 #: Integrals that are interpolated in their logarithm; the others, which may be
 #: negative, as ratios to ``real``.
@@ -52,8 +56,8 @@ class AtomicTable:
         and above.
     edges_kev : ndarray
         Absorption edges inside the range.
-    moments : ndarray, shape (2, n, 10)
-        For independent electrons, and merged with the polarised response; powers of keV.
+    moments : ndarray, shape (3, n, 10)
+        By layer, energy and integral; powers of keV.
     metadata : mapping
         How it was made: potential, thresholds, grids, rule of merging, validity.
 
@@ -107,7 +111,7 @@ class AtomicTable:
         self,
         recoil_kev: ArrayLike,
         *,
-        polarised: bool = True,
+        layer: str = "merged",
         outside: bool = False,
     ) -> FloatArray:
         """Moments at energy transfers.
@@ -116,8 +120,8 @@ class AtomicTable:
         ----------
         recoil_kev : array_like
             Energy transfers, keV, any shape.
-        polarised : bool
-            Merged with the polarised response, or independent electrons.
+        layer : str
+            One of :data:`LAYERS`.
         outside : bool
             Allow what is in the table and outside the range of validity.
 
@@ -129,7 +133,13 @@ class AtomicTable:
         ------
         ModelError
             If an energy is outside.
+        InputError
+            For an unknown layer.
         """
+        if layer not in LAYERS:
+            raise InputError("no such layer", field="layer", found=layer,
+                             expected="one of " + ", ".join(LAYERS))  # fmt: skip
+        which = LAYERS.index(layer)
         recoil = positive(recoil_kev, "recoil_kev")
         low, high = self.range_kev if outside else self.valid_kev
         wrong = (recoil < low) | (recoil > high)
@@ -146,8 +156,8 @@ class AtomicTable:
         index = np.clip(np.searchsorted(grid, x, side="right") - 1, 0, grid.size - 2)
         width = grid[index + 1] - grid[index]
         s = np.clip((x - grid[index]) / width, 0.0, 1.0)[..., None]
-        values: FloatArray = self._values[int(polarised)]  # type: ignore[attr-defined]
-        slopes: FloatArray = self._slopes[int(polarised)]  # type: ignore[attr-defined]
+        values: FloatArray = self._values[which]  # type: ignore[attr-defined]
+        slopes: FloatArray = self._slopes[which]  # type: ignore[attr-defined]
         one, two = values[index], values[index + 1]
         d_one, d_two = (
             slopes[index] * width[..., None],
@@ -273,7 +283,7 @@ def read_table(path: str | Path) -> AtomicTable:
         raise InputError(
             f"not an atomic table ({type(error).__name__})", file=path
         ) from None
-    if table.moments.shape != (2, table.recoil_kev.size, len(MOMENTS)):
+    if table.moments.shape != (len(LAYERS), table.recoil_kev.size, len(MOMENTS)):
         raise InputError(
             "an atomic table of the wrong shape", file=path, found=table.moments.shape
         )

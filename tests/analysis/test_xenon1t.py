@@ -66,7 +66,7 @@ def test_the_limit(result: RunResult) -> None:
     assert 0.5e-12 < limit.coupling.upper_limit < 1.5e-12
     assert 0.3e-12 < limit.expected_coupling["0"] < limit.coupling.upper_limit
     assert limit.definition is not None
-    assert limit.definition["methods"] == ["epa+stepped"]
+    assert limit.definition["methods"] == ["atomic"]
     assert limit.definition["flavours"] == ["nu-e", "nu-mu", "nu-tau"]
 
 

@@ -195,10 +195,10 @@ CASES: dict[str, tuple[tuple[float, ...], Call]] = {
         ABOVE, lambda x: regulators.scattering_factors("Ge", np.array([1.0, x]))
     ),
     "dielectric energy": (
-        ABOVE, lambda x: regulators.dielectric_deviation(GE, np.array([x]), 5.3)
+        ABOVE, lambda x: regulators.one_minus_epsilon(GE, np.array([x]), 5.3)
     ),
     "dielectric density": (
-        ABOVE, lambda x: regulators.dielectric_deviation(GE, np.array([1.0]), x)
+        ABOVE, lambda x: regulators.one_minus_epsilon(GE, np.array([1.0]), x)
     ),
     # nuclei
     **{

@@ -142,6 +142,37 @@ def cross_section_arguments() -> dict[str, Any]:
     }
 
 
+def cross_section_band_arguments() -> dict[str, Any]:
+    """Arguments of `cross_sections` with a band: one method, three regulators."""
+    made = cross_section_arguments()
+    atomic = made["curves"].pop("atomic response")
+    t = made["recoil_kev"]
+    names = (r"$\nu$ mass", "cut", "medium")
+    for name, share in zip(names, (1.0, 0.7, 0.4), strict=True):
+        made["curves"][name] = atomic * (share + (1 - share) * t / (t + 10.0))
+    made["bands"] = {"atomic, all regulators": names}
+    return made
+
+
+def photoabsorption_arguments() -> dict[str, Any]:
+    """Arguments of `photoabsorption`: three tables and a calculation."""
+    t = np.geomspace(0.1, 30.0, 200)
+    henke = 2e-19 / t**2.6 * (1 + 4 * (t > 1.25)) * (1 + 6 * (t > 11.1))
+    elam = henke * (1 - 0.2 * np.exp(-((np.log(t / 0.3) / 0.6) ** 2)))
+    chantler = np.where(t > 0.2, 0.95 * elam, np.nan)
+    return {
+        "energy_kev": t,
+        "curves": {
+            "Henke": henke,
+            "calculated": henke * (1 + 0.03 * np.sin(3 * np.log(t))),
+            "Chantler": chantler,
+            "Elam": elam,
+        },
+        "reference": "Henke",
+        "note": "Ge",
+    }
+
+
 def scan_arguments() -> dict[str, Any]:
     """Arguments of `cls_scan`: the parameter is the square of a millicharge."""
     tested = np.linspace(0.0, 8.0, 41)
@@ -215,6 +246,8 @@ def examples() -> SimpleNamespace:
         cut_flow=cut_flow_arguments(),
         rates=rate_arguments(),
         cross_sections=cross_section_arguments(),
+        cross_sections_band=cross_section_band_arguments(),
+        photoabsorption=photoabsorption_arguments(),
         cls_scan=scan_arguments(),
     )
     return deepcopy(made)

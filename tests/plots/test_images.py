@@ -15,6 +15,7 @@ from matplotlib.text import Text
 
 from nuem.plots.cross_sections import cross_sections, rates
 from nuem.plots.limits import cls_scan
+from nuem.plots.photoabsorption import photoabsorption
 from nuem.plots.spectra import band, cut_flow, residual, spectra
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
     "cut-flow": (cut_flow, "cut_flow", {}),
     "rates": (rates, "rates", {}),
     "cross-sections": (cross_sections, "cross_sections", {}),
+    "cross-sections-band": (cross_sections, "cross_sections_band", {}),
+    "photoabsorption": (photoabsorption, "photoabsorption", {}),
     "cls-scan": (cls_scan, "cls_scan", {}),
     "cls-scan-log": (cls_scan, "cls_scan", {"log": True}),
 }
@@ -44,6 +47,7 @@ LIMITS = {
     "band": (2.0, 3.6),
     "rates": (3e-4, 5e3),
     "cross-sections": (1e-49, 1e-37),
+    "cross-sections-band": (1e-49, 1e-37),
     "cls-scan": (0, 1.05),
     "cls-scan-log": (1e-3, 10),
 }
@@ -99,19 +103,20 @@ def test_nothing_is_clipped_or_covered(name: str, examples: SimpleNamespace) -> 
     """All text lies in the figure, and no two texts overlap."""
     fig = make(name, examples)
     fig.draw_without_rendering()
-    ax = fig.axes[0]
     # matplotlib keeps ticks beyond the limits; it does not draw them.
-    frame = ax.get_window_extent().padded(1)
-    hidden = [
-        label
-        for axis, place in ((ax.xaxis, 0), (ax.yaxis, 1))
-        for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-        for label, x_or_y in ((tick.label1, tick.get_loc()), (tick.label2, None))
-        if x_or_y is None
-        or not getattr(frame, ("intervalx", "intervaly")[place])[0]
-        <= ax.transData.transform((x_or_y, x_or_y))[place]
-        <= getattr(frame, ("intervalx", "intervaly")[place])[1]
-    ]
+    hidden = []
+    for ax in fig.axes:
+        frame = ax.get_window_extent().padded(1)
+        hidden += [
+            label
+            for axis, place in ((ax.xaxis, 0), (ax.yaxis, 1))
+            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            for label, x_or_y in ((tick.label1, tick.get_loc()), (tick.label2, None))
+            if x_or_y is None
+            or not getattr(frame, ("intervalx", "intervaly")[place])[0]
+            <= ax.transData.transform((x_or_y, x_or_y))[place]
+            <= getattr(frame, ("intervalx", "intervaly")[place])[1]
+        ]
     boxes = [
         (text, text.get_window_extent())
         for text in fig.findobj(Text)

@@ -9,6 +9,7 @@ import pytest
 
 from nuem.analysis.atomic_figures import draw_atomic
 from nuem.inputs.errors import InputError, ModelError
+from nuem.plots.cross_sections import cross_sections
 from nuem.plots.photoabsorption import photoabsorption
 
 
@@ -20,6 +21,22 @@ def test_the_panel_below_is_the_difference_in_per_cent() -> None:
     above, below = fig.axes
     assert len(above.lines) == 2
     np.testing.assert_allclose(below.lines[0].get_ydata(), [10.0, 0.0, np.nan])
+
+
+def test_a_band_is_the_range_of_its_curves() -> None:
+    fig = cross_sections(
+        recoil_kev=[1.0, 2.0, 3.0],
+        curves={"a": [3.0, 2.0, 1.0], "b": [1.0, 2.0, 3.0], "c": [9.0, 9.0, 9.0]},
+        bands={"a to b": ("a", "b")},
+    )
+    (band,) = fig.axes[0].collections
+    corners = band.get_paths()[0].vertices
+    assert corners[:, 1].min() == 1.0
+    assert corners[:, 1].max() == 3.0
+    with pytest.raises(InputError, match="bands"):
+        cross_sections(
+            recoil_kev=[1.0, 2.0], curves={"a": [1.0, 1.0]}, bands={"x": ("a", "b")}
+        )
 
 
 def test_wrong_arguments() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
@@ -11,13 +9,15 @@ from nuem.inputs.errors import ModelError
 from nuem.models import free_electron
 from nuem.models.atomic import kinematics
 from nuem.models.atomic.build import thresholds
-from nuem.models.atomic.direct import charge_cross_section
+from nuem.models.atomic.direct import cut_short, direct_moments
 from nuem.models.atomic.moments import free_moments, subshell_moments
 from nuem.models.atomic.scf import solve_atom
+from nuem.models.atomic.table import load_table
 from nuem.models.atomic.units import HARTREE_KEV
-from nuem.models.constants import ALPHA, HBARC2_KEV2_CM2, REGULATOR_MASS_EV
 from nuem.models.couplings import ElectronCouplings
-from nuem.models.kinematics import evaluate_expansion
+from nuem.models.kinematics import evaluate_expansion, minimum_energy
+from nuem.models.process import coefficients
+from nuem.models.scattering import ElectronScattering
 
 ENERGY = np.array([0.3, 1.0, 5.0])
 
@@ -50,17 +50,6 @@ def test_free_electrons(recoil: float) -> None:
     )
 
 
-def _charge(moments: np.ndarray, recoil: float, energy_mev: float) -> float:
-    """Cross section of integrals that were cut at q = 2E - T, with the whole logarithm."""
-    energy = 1e3 * energy_mev
-    k = (2.0 * energy - recoil) ** 2
-    log = math.log(energy * (energy - recoil) / (REGULATOR_MASS_EV * 1e-3) ** 2)
-    near_a = moments[8] + moments[7] / recoil**2 * log
-    near_b = moments[9] + moments[7] * log
-    whole = k * (moments[0] + 0.5 * near_a) + 0.5 * near_b - moments[1]
-    return math.pi * ALPHA**2 / energy**2 * whole * HBARC2_KEV2_CM2
-
-
 @pytest.mark.parametrize(
     ("name", "recoil", "energy", "tolerance"),
     [
@@ -80,13 +69,65 @@ def test_factorised_against_direct(
     transfer = recoil / HARTREE_KEV
     orbital = atom.orbitals[index]
     whole = subshell_moments(atom, orbital, transfer, binding)[0]
-    found = float(
-        evaluate_expansion(kinematics.charge_expansion(np.array(recoil), whole), energy)
-    )
-    direct = charge_cross_section(atom, energy, recoil, shells=(name,), count=80)
+    cut = direct_moments("Ge", energy, recoil, shells=(name,), count=80)
+    at = np.array(recoil)
+    found = evaluate_expansion(kinematics.charge_expansion(at, whole), energy)
+    direct = evaluate_expansion(kinematics.charge_expansion(at, cut), energy)
     assert found == pytest.approx(direct, rel=tolerance)
     with pytest.raises(ModelError, match="neutrino energy"):
-        charge_cross_section(atom, 0.01, 20.0)
+        direct_moments("Ge", 0.01, 20.0)
+
+
+#: Everything that is made of the ten integrals.
+EXPANSIONS = {
+    "charge": kinematics.charge_expansion,
+    "magnetic": kinematics.magnetic_expansion,
+    "interference": kinematics.interference_expansion,
+    "vector": kinematics.vector_expansion,
+    "axial": kinematics.axial_expansion,
+}
+
+
+@pytest.mark.parametrize("recoil", [1.0, 5.0, 60.0])
+def test_the_integrals_know_the_energy_where_it_says_so(recoil: float) -> None:
+    """At the criterion a table is good to 2e-3 in every term, and far below it is not."""
+    table = load_table("Ge")
+    energies = np.geomspace(1.02, 40.0, 400) * minimum_energy(recoil)
+    cut = cut_short(table, energies, np.full(energies.size, recoil))
+    assert cut[0]
+    assert not cut[-1]
+    assert np.all(np.diff(cut.astype(int)) <= 0)
+    # just outside, where the integrals of the table are taken
+    outside, inside = float(energies[~cut][0]), float(energies[0])
+    at = np.array(recoil)
+    whole = table.at(at, layer="independent")
+    for energy, low, high in ((outside, 0.0, 2e-3), (inside, 0.02, np.inf)):
+        direct = direct_moments("Ge", energy, recoil)
+        worst = max(
+            abs(
+                float(
+                    evaluate_expansion(expansion(at, whole), energy)
+                    / evaluate_expansion(expansion(at, direct), energy)
+                )
+                - 1.0
+            )
+            for expansion in EXPANSIONS.values()
+        )
+        assert low <= worst < high
+
+
+def test_a_cross_section_near_the_largest_recoil_is_integrated_directly() -> None:
+    """At E = 1.05 E_min the factorised weak cross section is far off; ours is not."""
+    recoil = 20.0
+    energy = 1.05 * float(minimum_energy(recoil))
+    found = coefficients("electron-magnetic", "Ge", energy, recoil, method="atomic")
+    direct = direct_moments("Ge", energy, recoil)
+    expected = evaluate_expansion(
+        kinematics.magnetic_expansion(np.array(recoil), direct), energy
+    )
+    assert found["mu^2"] == pytest.approx(float(expected), rel=1e-6)
+    factorised = ElectronScattering("electron-magnetic", "Ge", "atomic").expansion(20.0)
+    assert evaluate_expansion(factorised["mu^2"], energy) > 1.2 * expected
 
 
 @pytest.mark.parametrize(("name", "recoil"), [("L3", 2.0), ("M5", 0.5)])
@@ -105,7 +146,8 @@ def test_convergence(name: str, recoil: float) -> None:
             binding,
             **options,  # type: ignore[attr-defined, arg-type]
         )[0]
-        return _charge(moments, recoil, 1.0)
+        expansion = kinematics.charge_expansion(np.array(recoil), moments)
+        return float(evaluate_expansion(expansion, 1.0))
 
     from nuem.models.atomic.response import multipoles_needed
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nuem.inputs.errors import ModelError
-from nuem.models.atomic.build import independent_photoabsorption, thresholds
+from nuem.models.atomic.build import thresholds
+from nuem.models.atomic.comparison import independent_photoabsorption
 from nuem.models.atomic.configuration import Subshell
 from nuem.models.atomic.grid import radial_grid
 from nuem.models.atomic.response import photoabsorption_cm2, subshell_response
