@@ -416,7 +416,13 @@ def predict(
                  [name for name, _ in varied])
             )  # fmt: skip
             if key not in known:
-                known[key] = _calculate(signal, channel, flux, edges, varied)
+                try:
+                    known[key] = _calculate(signal, channel, flux, edges, varied)
+                except InputError as error:  # the models do not know the file
+                    raise InputError(
+                        str(error), file=experiment.name,
+                        field=f"detectors.{channel.detector.name}, {signal.process}",
+                    ) from error  # fmt: skip
             found.append(known[key])
             _check_floor(channel, known[key], edges)
         signals[channel.name] = tuple(found)

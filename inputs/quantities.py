@@ -252,6 +252,13 @@ class Curve(Attributed):
     expression: str | None = None
     points: list[tuple[_NotNegative, _Finite]] | None = Field(None, min_length=2)
 
+    @field_validator("expression", mode="before")
+    @classmethod
+    def _takes_numbers(cls, value: object) -> object:
+        """A constant need not be quoted in YAML."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return repr(value) if is_number else value
+
     @field_validator("expression")
     @classmethod
     def _is_function_of_energy(cls, text: str | None) -> str | None:

@@ -114,6 +114,7 @@ class Signal(Strict):
             raise ValueError(msg)
         else:
             wrong = {"couplings", "form_factor"}
+        # the default may stand there: a file that is written out in full has it
         given = sorted(
             name for name in wrong & self.model_fields_set if not self._is_default(name)
         )

@@ -126,12 +126,19 @@ def evaluate(
     if not all(np.isfinite(value) for value in values.values()):
         raise InputError("not a finite number", field="coupling", found=dict(values))
     total: FloatArray | None = None
-    for monomial, array in coefficients.items():
-        factor = 1.0
-        for symbol, power in powers(monomial).items():
-            factor *= values[symbol] ** power
-        term = np.asarray(array, dtype=np.float64) * factor
-        total = term if total is None else total + term
+    with np.errstate(over="ignore", invalid="ignore"):
+        for monomial, array in coefficients.items():
+            factor = np.float64(1.0)
+            for symbol, power in powers(monomial).items():
+                factor *= np.float64(values[symbol]) ** power
+            term = np.asarray(array, dtype=np.float64) * factor
+            total = term if total is None else total + term
     if total is None:
         raise InputError("a polynomial without monomials")
+    if not np.isfinite(total).all():
+        raise InputError(
+            "the prediction is beyond the numbers of a computer",
+            field="coupling",
+            found=", ".join(f"{name} = {value:g}" for name, value in values.items()),
+        )
     return total

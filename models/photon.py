@@ -10,6 +10,7 @@ Outside its range a table raises; nothing is extrapolated or clamped.
 
 from __future__ import annotations
 
+import json
 import math
 from functools import lru_cache
 
@@ -42,6 +43,7 @@ __all__ = [
     "chantler_energies",
     "epa",
     "epa_expansion",
+    "henke_factors",
     "photoabsorption",
     "table_range",
 ]
@@ -64,17 +66,41 @@ def as_photoabsorption(table: Photoabsorption | str) -> Photoabsorption:
 
 
 @lru_cache(maxsize=64)
-def _henke(symbol: str) -> tuple[FloatArray, FloatArray]:
-    """Energies (keV) and f2 of the table; log-log linear between them."""
+def henke_factors(symbol: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Table of Henke, Gullikson and Davis: straight lines in the logarithms.
+
+    Parameters
+    ----------
+    symbol : str
+        Element.
+
+    Returns
+    -------
+    (ndarray, ndarray, ndarray)
+        Energies in keV, f1 (NaN at the lowest) and f2.
+
+    Raises
+    ------
+    ModelError
+        If there is none for the element.
+
+    Examples
+    --------
+    >>> energy, f1, f2 = henke_factors("Ge")
+    >>> float(energy[0]), float(energy[-1])
+    (0.01, 30.0)
+    """
     import periodictable
 
     element(symbol)
     table = periodictable.elements.symbol(symbol).xray.sftable
     if table is None:
         raise ModelError("no Henke table for this element", found=symbol)
-    energy, _, f2 = np.asarray(table, dtype=np.float64)
+    energy, f1, f2 = np.asarray(table, dtype=np.float64)
+    # two rows at the K edge of silicon have each other's energies: f2 rises there
+    energy = np.sort(energy)
     good = np.isfinite(f2) & (f2 > 0.0)
-    return read_only(energy[good]), read_only(f2[good])
+    return read_only(energy[good]), read_only(f1[good]), read_only(f2[good])
 
 
 @lru_cache(maxsize=64)
@@ -110,7 +136,7 @@ def table_range(
         element(symbol)
         return _ELAM_RANGE
     if name is Photoabsorption.HENKE:
-        energies = _henke(symbol)[0]
+        energies = henke_factors(symbol)[0]
     else:
         energies = chantler_energies(symbol)
     return float(energies[0]), float(energies[-1])
@@ -159,7 +185,7 @@ def photoabsorption(
             expected=f"{low:g} to {high:g} keV",
         )
     if name is Photoabsorption.HENKE:
-        grid, f2 = _henke(symbol)
+        grid, _, f2 = henke_factors(symbol)
         wavelength = HC_KEV_CM / energy
         # straight lines in the logarithms, as periodictable has it
         absorption = np.exp(np.interp(np.log(energy), np.log(grid), np.log(f2)))
@@ -184,13 +210,24 @@ def _from_xraydb(symbol: str, energy: FloatArray, name: Photoabsorption) -> Floa
     return np.reshape(per_atom / AVOGADRO, energy.shape)
 
 
+@lru_cache(maxsize=64)
+def _elam_knots(symbol: str) -> FloatArray:
+    """Energies of Elam's table, keV: the pieces of its spline end there."""
+    import xraydb
+
+    database = xraydb.get_xraydb()
+    row = database.get_cache("photoabsorption", column="element", value=symbol)[0]
+    return read_only(np.exp(json.loads(row.log_energy)) / 1e3)
+
+
 def absorption_breakpoints(
     symbol: str, table: Photoabsorption | str, low_kev: float, high_kev: float
 ) -> FloatArray:
     """Energies at which a tabulated cross section has a step or a kink, keV.
 
     Henke and Chantler are straight lines in the logarithms, so each of their points
-    is one, and the edges lie between points. Elam is a spline between the edges.
+    is one, and the edges lie between points. Elam is a spline through its own points,
+    with jumps at the edges.
 
     Parameters
     ----------
@@ -214,11 +251,11 @@ def absorption_breakpoints(
     name = as_photoabsorption(table)
     low_kev, high_kev = not_negative([low_kev, high_kev], "low_kev, high_kev")
     if name is Photoabsorption.HENKE:
-        points = _henke(symbol)[0]
+        points = henke_factors(symbol)[0]
     elif name is Photoabsorption.CHANTLER:
         points = chantler_energies(symbol)
     else:
-        points = np.array(element(symbol).bindings_kev)
+        points = np.concatenate([_elam_knots(symbol), element(symbol).bindings_kev])
     return np.unique(points[(points > low_kev) & (points < high_kev)])
 
 

@@ -18,7 +18,22 @@ from nuem.models.options import Options, OptionWords, word
 from nuem.models.scattering import ElectronScattering
 from nuem.models.targets import Element
 
-__all__ = ["Scattering", "coefficients", "cross_section", "scattering"]
+__all__ = [
+    "HIGHEST_ENERGY_MEV",
+    "LOWEST_RECOIL_KEV",
+    "Scattering",
+    "coefficients",
+    "cross_section",
+    "scattering",
+]
+
+
+#: A contact interaction needs momentum transfers far below the mass of the W: at 1 TeV
+#: 2 m_e E is 1 GeV^2, and what nuclei take is cut off by their form factors.
+HIGHEST_ENERGY_MEV = 1e6
+#: A micro-electronvolt: recoils below mean nothing, and 1/T^2 of smaller ones ends
+#: beyond the numbers of a computer.
+LOWEST_RECOIL_KEV = 1e-9
 
 
 class Scattering(Protocol):
@@ -145,7 +160,8 @@ def coefficients(
     Raises
     ------
     InputError
-        For an unknown word or an energy that is not above zero.
+        For an unknown word, an energy that is not above zero or above 1 TeV, or a
+        recoil below 1e-9 keV.
     ModelError
         If the method does not cover the process or a recoil.
 
@@ -160,6 +176,8 @@ def coefficients(
     energy, recoil = np.broadcast_arrays(
         positive(energy_mev, "energy_mev"), positive(recoil_kev, "recoil_kev")
     )
+    _check_range(energy, "energy_mev", 0.0, HIGHEST_ENERGY_MEV, "MeV")
+    _check_range(recoil, "recoil_kev", LOWEST_RECOIL_KEV, np.inf, "keV")
     # recoils above T_max are left out before the tables are asked: there the
     # answer is 0, whatever the range of the table
     limit = maximum_recoil(energy.ravel(), one.masses_kev)
@@ -235,6 +253,19 @@ def cross_section(
     )
     total = evaluate(terms, coupling)
     return _without_rounding(total, terms, coupling)
+
+
+def _check_range(
+    value: FloatArray, field: str, low: float, high: float, unit: str
+) -> None:
+    outside = (value < low) | (value > high)
+    if np.any(outside):
+        raise InputError(
+            "the formulas do not hold there",
+            field=field,
+            found=f"{value[outside].flat[0]:g} {unit}",
+            expected=f"{low:g} to {high:g} {unit}",
+        )
 
 
 def _without_rounding(

@@ -41,7 +41,7 @@ from nuem.models.constants import (
     REGULATOR_MASS_EV,
 )
 from nuem.models.isotopes import Target
-from nuem.models.photon import chantler_energies
+from nuem.models.photon import chantler_energies, henke_factors
 from nuem.models.tables import table
 
 __all__ = [
@@ -56,13 +56,8 @@ __all__ = [
 
 @lru_cache(maxsize=64)
 def _henke(symbol: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    import periodictable
-
-    entry = periodictable.elements.symbol(symbol).xray.sftable
-    if entry is None:
-        raise ModelError("no Henke table for this element", found=symbol)
-    energy, f1, f2 = np.asarray(entry, dtype=np.float64)
-    good = np.isfinite(f1) & np.isfinite(f2)
+    energy, f1, f2 = henke_factors(symbol)
+    good = np.isfinite(f1)
     return read_only(energy[good]), read_only(f1[good]), read_only(f2[good])
 
 

@@ -205,6 +205,10 @@ class ElectronScattering:
             points.append(np.array(self.target.bindings_kev))
         if self.method is Method.ATOMIC:
             points.extend(load_table(symbol).recoil_kev for symbol in self._symbols)
+            if self.process in _MILLICHARGE:
+                # the medium of atoms is that of Henke's table, as in kinematics
+                henke = Photoabsorption.HENKE
+                points.append(self._regulator.breakpoints(henke, low_kev, high_kev))
         if self.uses_photons:
             for symbol in self._symbols:
                 points.append(

@@ -29,13 +29,18 @@ from nuem.models.fold import Fold, recoil_spectrum
 from nuem.models.isotopes import Target
 from nuem.models.monomials import evaluate
 from nuem.models.options import OptionWords
-from nuem.models.quadrature import nodes, panels
+from nuem.models.quadrature import legendre, panels
 from nuem.models.targets import Element
 
 __all__ = ["Template", "recoil_spectrum", "template"]
 
 _ORDER = 4
 _RATIO = 1.25
+#: Highest coefficient of a rate in a panel, relative to the rate, that four nodes
+#: integrate to 1e-6; and the share of an integral that does not count.
+_ROUGH = 3e-3
+_NOTHING = 1e-13
+_HALVINGS = 12
 #: Lowest true recoil, keV, counted in the share that the floor removes: where the
 #: Henke tables begin, and where a few-eV band gap ends all talk of free electrons.
 #: Below a floor that is lower, or not far above, a decade of recoils is counted.
@@ -312,9 +317,55 @@ def _integrate(
     if detector.resolution is not None:
         width = 0.5 * detector.true_width(points)
     split = panels(low, high, points, ratio=_RATIO, width=width)
-    true, weight = nodes(detector.refine(split), _ORDER)
+    true, weight, rates = _smooth(fold, detector.refine(split))
     matrix = detector.matrix(edges, true) * weight
-    return {name: matrix @ rate for name, rate in fold.rates(true).items()}
+    return {name: matrix @ rate for name, rate in rates.items()}
+
+
+def _smooth(
+    fold: Fold, edges: FloatArray
+) -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
+    """Nodes, weights and rates, with panels halved until the rate is smooth in them.
+
+    A rate falls steeply at the end of a spectrum and near resonances of a medium. Where
+    the highest coefficient of its expansion in Legendre polynomials is not small, four
+    nodes are not enough: only these panels are asked anew.
+    """
+    x, w = legendre(_ORDER)
+    highest = w * np.polynomial.legendre.Legendre.basis(_ORDER - 1)(x) * (_ORDER - 0.5)
+    low, high = edges[:-1], edges[1:]
+    parts: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+    names = fold.monomials
+    largest = np.zeros(len(names))
+    for level in range(_HALVINGS + 1):
+        half, middle = 0.5 * (high - low), 0.5 * (high + low)
+        true = middle[:, None] + half[:, None] * x
+        found = fold.rates(true.ravel())
+        rate = np.stack([found[name].reshape(true.shape) for name in names])
+        size = np.abs(rate).max(axis=2)
+        # what a panel can contribute, beside the largest contribution of any
+        share = size * (high - low)
+        largest = np.maximum(largest, share.max(axis=1, initial=0.0))
+        rough = np.abs(rate @ highest) > _ROUGH * size
+        rough &= share > _NOTHING * largest[:, None]
+        again = np.any(rough, axis=0) & (level < _HALVINGS)
+        done = ~again
+        parts.append((true[done], (half[:, None] * w)[done], rate[:, done]))
+        if not again.any():
+            break
+        low, high = (
+            np.concatenate([low[again], middle[again]]),
+            np.concatenate([middle[again], high[again]]),
+        )
+    true = np.concatenate([part[0].ravel() for part in parts])
+    weight = np.concatenate([part[1].ravel() for part in parts])
+    rates = np.concatenate([p[2].reshape(len(names), -1) for p in parts], axis=1)
+    order = np.argsort(true)
+    return (
+        true[order],
+        weight[order],
+        {name: rates[i, order] for i, name in enumerate(names)},
+    )
 
 
 def _energy_unit(fold: Fold, detector: Response) -> str:

@@ -356,15 +356,33 @@ def test_a_cut_that_calls_what_it_should_not(
           "--recoil", "1"), "Qq"),
         (("cross-section", "electron-magnetic", "--target", "Ge", "--energy", "1",
           "--recoil", "1", "--coupling", "1e-11", "--method", "epa"), "epa"),
+        (("cross-section", "electron-magnetic", "--target", "Ge", "--energy", "1",
+          "--recoil", "1", "--coupling", "1e200"), "beyond the numbers of a computer"),
+        (("cross-section", "nucleus-millicharge-transition", "--target", "Ge",
+          "--energy", "4", "--recoil", "1e-200", "--coupling", "1"), "recoil_kev"),
+        (("cross-section", "nucleus-sm", "--target", "Ge", "--energy", "1e308",
+          "--recoil", "1"), "energy_mev"),
+        (("template", "texono-pcge", "--set", "signals.0.form_factor=point"),
+         "has no form_factor"),
     ],
     ids=["experiment", "file", "mass", "key", "member", "workspace", "coupling",
-         "number", "element", "method"],
+         "number", "element", "method", "huge coupling", "tiny recoil", "huge energy",
+         "idle option"],
 )  # fmt: skip
 def test_wrong_calls(nuem: Nuem, arguments: tuple[str, ...], message: str) -> None:
     answer = nuem(*arguments)
     assert answer.code == 2
     assert message in answer.error
     assert answer.out == ""
+
+
+def test_what_the_models_refuse_is_traced_to_the_experiment(nuem: Nuem) -> None:
+    answer = nuem("template", "texono-pcge", "--set", "detectors.0.target=Gx")
+    assert answer.code == 2
+    assert answer.err.splitlines()[-1].startswith(
+        "nuem: error: texono-pcge: detectors.pcge, electron-millicharge-transition: "
+        "target: unknown element"
+    )
 
 
 def test_wrong_options_are_refused(nuem: Nuem) -> None:

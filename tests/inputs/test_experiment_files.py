@@ -38,6 +38,13 @@ def test_published_inputs_of_the_default_experiment() -> None:
     assert np.all(np.diff(edges) > 0)
 
 
+def test_a_constant_curve_is_a_number() -> None:
+    changed = load_experiment(
+        "texono-pcge", ["detectors.pcge.response.cut_efficiency.expression=0.5"]
+    )
+    assert changed.detectors[0].response.cut_efficiency(3.0) == 0.5
+
+
 BAD = {
     "negative mass": ("detectors.pcge.mass.value=-1", "detectors.pcge.mass.value"),
     "zero mass": ("detectors.pcge.mass.value=0", "detectors.pcge.mass.value"),

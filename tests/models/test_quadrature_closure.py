@@ -13,7 +13,7 @@ from scipy.special import erf, ndtr
 from nuem.models.curves import approximate
 from nuem.models.detector import Response
 from nuem.models.flux import reactor_flux
-from nuem.models.fold import recoil_spectrum
+from nuem.models.fold import Fold, recoil_spectrum
 from nuem.models.quenching import Lindhard
 from nuem.models.smearing import smear
 from nuem.models.template import template
@@ -199,3 +199,70 @@ def test_smeared_pieces(form: str, sigma: float) -> None:
         for p, q in itertools.pairwise(stops)
     )
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def _by_small_panels(
+    rate: Callable[[np.ndarray], np.ndarray],
+    low: float,
+    high: float,
+    points: np.ndarray,
+) -> float:
+    """Integral by many panels of high order between the points of the tables."""
+    x, w = np.polynomial.legendre.leggauss(8)
+    ends = np.unique([low, *points[(points > low) & (points < high)], high])
+    total = 0.0
+    for a, b in itertools.pairwise(ends):
+        edges = np.linspace(a, b, max(5, int(2000 * (b - a) / (high - low)) + 1))
+        half, middle = 0.5 * np.diff(edges), 0.5 * (edges[1:] + edges[:-1])
+        true = middle[:, None] + half[:, None] * x
+        total += float(
+            (half[:, None] * w * rate(true.ravel()).reshape(true.shape)).sum()
+        )
+    return total
+
+
+@pytest.mark.parametrize("symbol", ["Ge", "Xe", "Si"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "epa+stepped", "photoabsorption": "elam"},
+        {"method": "epa+stepped", "regulator": "medium"},
+        {"method": "atomic", "regulator": "medium"},
+    ],
+    ids=["elam", "medium", "atomic-medium"],
+)
+def test_steep_between_the_points_of_tables(
+    symbol: str, options: dict[str, str]
+) -> None:
+    """Splines and logarithms of tables bend inside of panels, near edges most."""
+    process = "electron-millicharge-transition"
+    edges = np.array([0.5, 0.6, 0.9, 1.1, 1.2, 1.3, 1.5, 3.0, 6.0])
+    found = template(process, symbol, CORE, None, edges, **options)
+    fold = Fold.build(process, symbol, CORE, **options)
+    points = fold.breakpoints(0.5, 6.0)
+    for index, (low, high) in enumerate(itertools.pairwise(edges)):
+        expected = _by_small_panels(lambda t: fold.rates(t)["q^2"], low, high, points)
+        assert found.coefficients["q^2"][index] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("process", "edges", "method"),
+    [
+        ("electron-sm", [1.0, 1e3, 9e3, 1e4, 1.3e4], "free"),
+        ("electron-magnetic", [1.0, 1e3, 9e3, 1e4, 1.3e4], "free"),
+        ("nucleus-sm", [0.1, 1.0, 2.5, 3.5, 4.0], None),
+    ],
+)
+def test_up_to_the_end_of_the_spectrum(
+    process: str, edges: list[float], method: str | None
+) -> None:
+    found = template(process, "Ge", CORE, None, edges, method=method)
+    fold = Fold.build(process, "Ge", CORE, method=method)
+    points = fold.breakpoints(edges[0], fold.maximum_recoil_kev)
+    for name, counts in found.coefficients.items():
+        for index, (low, high) in enumerate(itertools.pairwise(edges)):
+            end = min(high, fold.maximum_recoil_kev)
+            expected = _by_small_panels(
+                lambda t, n=name: fold.rates(t)[n], low, end, points
+            )
+            assert counts[index] == pytest.approx(expected, rel=1e-5)

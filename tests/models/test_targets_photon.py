@@ -7,6 +7,7 @@ import pytest
 
 from nuem.inputs.errors import InputError, ModelError
 from nuem.models import free_electron, photon
+from nuem.models.photon import henke_factors
 from nuem.models.targets import element, occupations
 
 RECOIL = np.array([0.1, 0.3, 1.0, 1.3, 3.0, 10.0, 11.2, 20.0])
@@ -144,3 +145,13 @@ def test_breakpoints_contain_the_steps(table: str) -> None:
     assert np.all((points > 1.0) & (points < 12.0))
     for edge in (1.217, 1.2481, 11.103):
         assert np.min(abs(points / edge - 1.0)) < 0.02
+
+
+@pytest.mark.parametrize("symbol", ["Si", "Ge", "Ar", "Xe", "Na", "I", "Cs"])
+def test_henke_energies_rise(symbol: str) -> None:
+    """Two rows of silicon stand in the wrong order, at the K edge, in the table."""
+    energy, _, f2 = henke_factors(symbol)
+    assert np.all(np.diff(energy) > 0)
+    if symbol == "Si":
+        edge = (energy > 1.8385) & (energy < 1.8395)
+        assert np.all(np.diff(f2[edge]) > 0)
