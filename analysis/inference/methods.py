@@ -226,6 +226,10 @@ def _unified(task: Task) -> Limit:
             "poi": scan.values.tolist(), "rise": scan.rise.tolist(),
             "critical": belt.at(scan.values).tolist(),
             "minima": [list(m) for m in scan.minima],
+            "belt": {
+                "values": belt.values.tolist(), "low": belt.low.tolist(),
+                "high": belt.high.tolist(),
+            },
         },
         method="feldman-cousins", statistic="profile likelihood ratio", sided="unified",
         calibration=f"toys ({belt.auxiliary})",

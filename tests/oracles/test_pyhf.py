@@ -79,12 +79,13 @@ def test_minima_and_best_fits() -> None:
             if found.twice_nll < float(value) - 1e-6:
                 lower += 1
                 continue
-            place, error = np.asarray(theirs).T
-            free = error > 0
-            distance = np.abs(found.values - place)[free] / error[free]
+            distance = in_standard_deviations(ours, found.values, theirs)
+            if distance is None:
+                degenerate += 1
+                continue
             places += 1
-            if distance.max() > 1e-3:
-                apart.append((seed, float(distance.max())))
+            if distance > 1e-3:
+                apart.append((seed, distance))
     finally:
         pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
     print(

@@ -161,12 +161,16 @@ def root_limit(
     return limit, time.perf_counter() - start
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> None:
+def make_quiet() -> None:
     ROOT.RooMsgService.instance().setGlobalKillBelow(ROOT.RooFit.FATAL)
     ROOT.Math.MinimizerOptions.SetDefaultMinimizer("Minuit2")
     ROOT.Math.MinimizerOptions.SetDefaultPrintLevel(-1)
     ROOT.Math.MinimizerOptions.SetDefaultTolerance(0.01)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    make_quiet()
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -13,8 +13,10 @@ import matplotlib as mpl
 import pytest
 from matplotlib.text import Text
 
+from nuem.plots.belts import belt, likelihood_scan, region
 from nuem.plots.cross_sections import cross_sections, rates
 from nuem.plots.limits import cls_scan
+from nuem.plots.pulls import impacts, pulls
 from nuem.plots.spectra import band, cut_flow, residual, spectra
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
     "cross-sections": (cross_sections, "cross_sections", {}),
     "cls-scan": (cls_scan, "cls_scan", {}),
     "cls-scan-log": (cls_scan, "cls_scan", {"log": True}),
+    "likelihood-scan": (likelihood_scan, "likelihood_scan", {}),
+    "belt": (belt, "belt", {}),
+    "region": (region, "region", {}),
+    "pulls": (pulls, "pulls", {}),
+    "impacts": (impacts, "impacts", {}),
 }
 
 #: Limits that do not follow the height of the text in the legend.
@@ -99,19 +106,20 @@ def test_nothing_is_clipped_or_covered(name: str, examples: SimpleNamespace) -> 
     """All text lies in the figure, and no two texts overlap."""
     fig = make(name, examples)
     fig.draw_without_rendering()
-    ax = fig.axes[0]
     # matplotlib keeps ticks beyond the limits; it does not draw them.
-    frame = ax.get_window_extent().padded(1)
-    hidden = [
-        label
-        for axis, place in ((ax.xaxis, 0), (ax.yaxis, 1))
-        for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-        for label, x_or_y in ((tick.label1, tick.get_loc()), (tick.label2, None))
-        if x_or_y is None
-        or not getattr(frame, ("intervalx", "intervaly")[place])[0]
-        <= ax.transData.transform((x_or_y, x_or_y))[place]
-        <= getattr(frame, ("intervalx", "intervaly")[place])[1]
-    ]
+    hidden = []
+    for ax in fig.axes:
+        frame = ax.get_window_extent().padded(1)
+        hidden += [
+            label
+            for axis, place in ((ax.xaxis, 0), (ax.yaxis, 1))
+            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            for label, x_or_y in ((tick.label1, tick.get_loc()), (tick.label2, None))
+            if x_or_y is None
+            or not getattr(frame, ("intervalx", "intervaly")[place])[0]
+            <= ax.transData.transform((x_or_y, x_or_y))[place]
+            <= getattr(frame, ("intervalx", "intervaly")[place])[1]
+        ]
     boxes = [
         (text, text.get_window_extent())
         for text in fig.findobj(Text)
