@@ -100,19 +100,20 @@ def lay_out(
     for i, k in star.items():
         members[k].append(slot_of[i])
     pairs = [
-        (k, *own)
-        for k, own in enumerate(members)
-        if len(own) == 2
+        (k, *two)
+        for k, two in enumerate(members)
+        if len(two) == 2
         and kind[centres[k]] == FREE
-        and all(leaf[slots[t]] < 0 for t in own)
+        and all(leaf[slots[t]] < 0 for t in two)
     ]
     spans = []
-    for own in moved:
-        touched = combo_slot[own][combo_slot[own] >= 0] if own else index_array([])
+    for these in moved:
+        touched = combo_slot[index_array(these)]
+        touched = touched[touched >= 0]
         spans.append((touched.min(), touched.max() + 1) if touched.size else (0, 0))
     return {
         "moved_start": index_array(np.cumsum([0, *map(len, moved)])),
-        "moved": index_array([c for own in moved for c in own]),
+        "moved": index_array([c for these in moved for c in these]),
         "combo_slot": combo_slot, "combo_flag": flag, "slot_bin": index_array(slots),
         "slot_star": index_array([star.get(i, len(centres)) for i in slots]),
         "slot_leaf": index_array([leaf[i] for i in slots]),
@@ -122,7 +123,7 @@ def lay_out(
         "span": index_array(spans).reshape(-1, 2),
         "star_centre": index_array(centres),
         "star_start": index_array(np.cumsum([0, *map(len, members)])),
-        "star_slot": index_array([t for own in members for t in own]),
+        "star_slot": index_array([t for these in members for t in these]),
         "pair_star": index_array([k for k, *_ in pairs]),
         "pair_slot": index_array([own for _, *own in pairs]).reshape(-1, 2).T.copy(),
         "group_start": index_array(group_start), "group_inner": index_array(group_inner),

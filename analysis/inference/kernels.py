@@ -29,7 +29,7 @@ class SlotRoom(NamedTuple):
     """What belongs to slots, shape (t,), and stars, shape (s + 1,)."""
 
     parts: _Array  # (4, t) counts: alone, with centre, with leaf, with both
-    count: _Array  # observed
+    observed: _Array  # counts
     mean: _Array
     u: _Array  # slope and curvature of half the deviance in the mean
     w: _Array
@@ -95,11 +95,11 @@ def scratch(arrays: Arrays) -> Scratch:
         matrix=zeros(g, g), vector=zeros(g),
         trial_grad=zeros(g), trial_hess=zeros(g, g), trial_step=zeros(g), theta=zeros(arrays.low.size),
         touched=np.zeros(g, dtype=np.int64),
-        slots=SlotRoom(
+        slots=SlotRoom._make([
             zeros(4, t), *(zeros(t) for _ in range(16)), *(zeros(g, t) for _ in range(3)),
             zeros(7, arrays.pair_star.size), *(zeros(s) for _ in range(3)), zeros(g, s),
             np.zeros(s, dtype=bool),
-        ),
+        ]),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def _gather(A, n, aux, th, S):
     """Counts, observed and expected, and the leaves of each slot."""
     # an attribute of a tuple counts references each time: once, outside the loops
     R = S.slots
-    parts, count, combo = R.parts, R.count, S.combo
+    parts, count, combo = R.parts, R.observed, S.combo
     bins, combo_slot, flag, leaves = A.slot_bin, A.combo_slot, A.combo_flag, A.slot_leaf
     best, leaf_aux, leaf_width = R.leaf, R.aux, R.width
     leaf_low, leaf_high = R.low, R.high
@@ -42,7 +42,7 @@ def _gather(A, n, aux, th, S):
 def _respond(A, R):
     """Leaves and means of all slots for the centres as they are, with derivatives."""
     start, slot_star = A.leaf_start, A.slot_star
-    parts, count, mean, rise, tilt = R.parts, R.count, R.mean, R.rise, R.tilt
+    parts, count, mean, rise, tilt = R.parts, R.observed, R.mean, R.rise, R.tilt
     beta, centre, x, aux, width = R.beta, R.centre, R.leaf, R.aux, R.width
     low, high, u, w, own = R.low, R.high, R.u, R.w, R.work
     cross, inverse, fraction = R.cross, R.inverse, R.fraction
@@ -141,7 +141,7 @@ def _newton(A, aux, R):
 def _safe_centre(k, A, th, aux, R):
     """Solve for one centre: Newton steps inside a shrinking bracket."""
     kind, width, lows, highs = A.kind, A.width, A.low, A.high
-    slots, leaves, parts, count = A.star_slot, A.slot_leaf, R.parts, R.count
+    slots, leaves, parts, count = A.star_slot, A.slot_leaf, R.parts, R.observed
     first, last = A.star_start[k], A.star_start[k + 1]
     j = A.star_centre[k]
     low, high = lows[j], highs[j]
@@ -197,7 +197,7 @@ def _safe_centre(k, A, th, aux, R):
 @inlined
 def _closed_forms(A, R):
     """Centres of two bins without leaves; nan elsewhere."""
-    centre, parts, count, room = R.centre, R.parts, R.count, R.pair
+    centre, parts, count, room = R.centre, R.parts, R.observed, R.pair
     pair_star, pair_slot = A.pair_star, A.pair_slot
     size = pair_star.size
     for k in range(centre.size - 1):
@@ -245,7 +245,7 @@ def _centres(A, th, aux, R):
 @inlined
 def _value(A, th, R):
     """Half the deviance of counts and leaves, which are put in their places."""
-    count, mean, work, x, leaves = R.count, R.mean, R.work, R.leaf, A.slot_leaf
+    count, mean, work, x, leaves = R.observed, R.mean, R.work, R.leaf, A.slot_leaf
     start, aux, width = A.leaf_start, R.aux, R.width
     for t in range(count.size):
         if count[t] > 0.0 and not mean[t] > 0.0:

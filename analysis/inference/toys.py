@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.inference.arrays import Arrays
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.files import atomic_path
@@ -172,7 +173,7 @@ def throw(
     def block(start: int) -> int:
         stop = min(start + _BLOCK, size)
         # each thread counts references to arrays of its own: a shared count is slow
-        arrays = type(likelihood.arrays)(*(a.copy() for a in likelihood.arrays))
+        arrays = Arrays._make(a.copy() for a in likelihood.arrays)
         ensemble.run_toys(
             arrays, truth, point, test is not None, means, aux_means,
             fluctuate_aux, likelihood.outer_free, slots, grid, tolerance, seed, stream,
