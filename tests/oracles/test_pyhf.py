@@ -38,20 +38,23 @@ def made(seed: int) -> tuple[dict[str, Any], Any, Any] | None:
 def in_standard_deviations(ours: Likelihood, a: Any, b: Any) -> float | None:
     """Return the largest distance of two points; None where the place is not unique.
 
-    Parameters at a bound are left out: they have no standard deviation.
+    Parameters at a bound have no standard deviation: they are left out, but belong to
+    the directions in which the place may not be unique.
     """
     arrays = ours.arrays
-    free = np.flatnonzero(
-        ~ours.model.fixed & (a > arrays.low + 1e-8) & (a < arrays.high - 1e-8)
-    )
-    hessian = ours.hessian(a)[np.ix_(free, free)]
-    scale = np.sqrt(np.diag(hessian))
-    if not (scale > 0).all():
+    moving = ~ours.model.fixed & (arrays.low < arrays.high)
+    hessian = ours.hessian(a)
+
+    def scaled(which: Any) -> tuple[Any, Any]:
+        block = hessian[np.ix_(which, which)]
+        scale = np.sqrt(np.maximum(np.diag(block), 1e-300))
+        return block / scale[:, None] / scale[None, :], scale
+
+    if np.linalg.eigvalsh(scaled(np.flatnonzero(moving))[0])[0] < 1e-6:
         return None
-    scaled = hessian / scale[:, None] / scale[None, :]
-    if np.linalg.eigvalsh(scaled)[0] < 1e-6:
-        return None
-    error = np.sqrt(np.diag(np.linalg.inv(scaled))) / scale
+    free = np.flatnonzero(moving & (a > arrays.low + 1e-8) & (a < arrays.high - 1e-8))
+    block, scale = scaled(free)
+    error = np.sqrt(np.diag(np.linalg.inv(block))) / scale
     return float(np.max(np.abs(a - np.asarray(b))[free] / error))
 
 
