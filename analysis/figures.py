@@ -196,22 +196,32 @@ class Drawing:
         return self._save(figure, "cls-scan")
 
     def _likelihood_scan(self, limit: Limit) -> list[Path]:
-        """-2 ln L against the coupling, with its critical values and islands."""
-        from nuem.plots.belts import likelihood_scan
+        """-2 ln L against the coupling, its critical values and islands; and the belt."""
+        from nuem.plots.belts import belt, likelihood_scan
 
         definition = limit.definition or {}
         symbol = str(definition.get("symbol", ""))
         signed = is_signed(definition)
+        scale = float(definition["reference"]) if signed else 1.0
+        name = _LATEX.get(symbol, "").replace("|", "") if signed else r"$\mu$"
+        unit = COUPLING_UNIT.get(symbol, "") if signed else ""
+        chosen = limit.coupling if signed and limit.coupling else limit.poi
         figure = likelihood_scan(
-            values=np.array(limit.scan["poi"])
-            * (float(definition["reference"]) if signed else 1.0),
-            rise=limit.scan["rise"], critical=limit.scan["critical"],
-            intervals=(limit.coupling if signed and limit.coupling else limit.poi).intervals,
-            cl=limit.cl,
-            parameter=_LATEX.get(symbol, "").replace("|", "") if signed else r"$\mu$",
-            unit=COUPLING_UNIT.get(symbol, "") if signed else "", **self._header,
+            values=np.array(limit.scan["poi"]) * scale, rise=limit.scan["rise"],
+            critical=limit.scan["critical"], intervals=chosen.intervals, cl=limit.cl,
+            parameter=name, unit=unit, **self._header,
         )  # fmt: skip
-        return self._save(figure, "likelihood-scan")
+        paths = self._save(figure, "likelihood-scan")
+        ends = limit.scan.get("belt")
+        if ends is None:
+            return paths
+        figure = belt(
+            values=np.array(ends["values"]) * scale, low=np.array(ends["low"]) * scale,
+            high=np.array(ends["high"]) * scale, measured=chosen.best_fit,
+            intervals=chosen.intervals, cl=limit.cl, parameter=f"{name}, true",
+            estimate=f"{name}, best fit", unit=unit, **self._header,
+        )  # fmt: skip
+        return [*paths, *self._save(figure, "belt")]
 
     def cut_flow(self, flow: Mapping[str, Any]) -> list[Path]:
         """Events left after each cut."""

@@ -103,6 +103,7 @@ def belt(
     low: ArrayLike,
     high: ArrayLike,
     measured: float | None = None,
+    intervals: Sequence[tuple[float, float]] | None = None,
     cl: float = 0.9,
     parameter: str = "True value",
     estimate: str = "Measured value",
@@ -121,6 +122,9 @@ def belt(
         Ends of the accepted measured values.
     measured : float, optional
         Measured value: a vertical line; the interval where it crosses the belt.
+    intervals : sequence of (float, float), optional
+        The interval instead: with nuisance parameters, or several minima, the data are
+        more than the measured value, and what is accepted is not where it crosses.
     cl : float
     parameter, estimate, unit : str
         The axes.
@@ -164,7 +168,7 @@ def belt(
         scaled_axis(ax.yaxis, parameter, unit, largest=float(np.abs(y).max()))
         ax.set_ylim(y[0], y[-1])
         if measured is not None:
-            _mark(ax, number("measured", measured), y, left, right)
+            _mark(ax, number("measured", measured), y, left, right, intervals)
         ax.legend(loc="upper left")
         experiment_label(ax, experiment=experiment, status=status, note=note)
         fig.draw_without_rendering()
@@ -172,17 +176,21 @@ def belt(
 
 
 def _mark(
-    ax: Axes, measured: float, y: ArrayLike, left: ArrayLike, right: ArrayLike
-) -> None:
+    ax: Axes, measured: float, y: ArrayLike, left: ArrayLike, right: ArrayLike,
+    intervals: Sequence[tuple[float, float]] | None,
+) -> None:  # fmt: skip
     values, low, high = (np.asarray(a, dtype=float) for a in (y, left, right))
     style = series(4)
     ax.axvline(measured, color=style.colour, linestyle=(0, (5, 2)), label="measured")
-    inside = (low <= measured) & (measured <= high)
-    if inside.any():
-        accepted = np.where(inside, values, np.nan)
+    if intervals is None:
+        inside = (low <= measured) & (measured <= high)
+        pieces = [np.where(inside, values, np.nan)] if inside.any() else []
+    else:
+        pieces = [np.array(piece, dtype=float) for piece in intervals]
+    for k, accepted in enumerate(pieces):
         ax.plot(
-            np.full(values.size, measured), accepted, color=style.colour, linewidth=4,
-            solid_capstyle="butt", label="interval", zorder=4,
+            np.full(accepted.size, measured), accepted, color=style.colour, linewidth=4,
+            solid_capstyle="butt", label="interval" if k == 0 else None, zorder=4,
         )  # fmt: skip
 
 

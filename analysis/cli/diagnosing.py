@@ -111,21 +111,34 @@ def fit(
 
 @click.command()
 @click.option("--parameter", help="Which one [default: the parameter of interest].")
-@click.option("--points", default=101, show_default=True, help="Number of values.")
+@click.option("--against", help="A second one: the region of both.")
+@click.option("--points", type=click.IntRange(3), help="Values [101; of two: 31 each].")
 @click.option("--cl", default=0.9, show_default=True, help="Level of the islands.")
+@click.option(
+    "--toys", default=0, show_default=True, type=click.IntRange(0),
+    help="At each point of a region; 0: the asymptotic critical value.",
+)  # fmt: skip
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @_options
 @_figure
 def scan(
     workspace_file: str, measurement: str | None, figure: str | None, output: str | None,
-    as_json: bool, parameter: str | None, points: int, cl: float,
+    as_json: bool, parameter: str | None, against: str | None, points: int | None,
+    cl: float, toys: int, seed: int,
 ) -> None:  # fmt: skip
-    """Scan -2 ln L of WORKSPACE against a parameter, the others at their best."""
+    """Scan -2 ln L of WORKSPACE against one parameter or two, the others at their best."""
     from scipy.special import chdtri
 
     from nuem.analysis.inference.profile import profile
 
     likelihood = _likelihood(workspace_file, measurement)
-    found = profile(likelihood, parameter=parameter, points=points)
+    if against is not None:
+        names = (parameter or likelihood.poi_name, against)
+        _region(
+            likelihood, names, points or 31, cl, toys, seed, output, as_json, figure
+        )
+        return
+    found = profile(likelihood, parameter=parameter, points=points or 101)
     critical = float(chdtri(1, 1 - cl))
     islands = found.intervals(critical)
     document = {
@@ -154,6 +167,60 @@ def scan(
             likelihood_scan(
                 values=found.values, rise=found.rise, critical=critical,
                 intervals=islands, cl=cl, parameter=found.parameter,
+            ),
+            figure,
+        )  # fmt: skip
+
+
+def _region(
+    likelihood: Likelihood, names: tuple[str, str], points: int, cl: float, toys: int,
+    seed: int, output: str | None, as_json: bool, figure: str | None,
+) -> None:  # fmt: skip
+    """Region of two parameters, as far as each is scanned by itself."""
+    import numpy as np
+    from scipy.special import chdtri
+
+    from nuem.analysis.inference.feldman_cousins import region
+    from nuem.analysis.inference.profile import profile
+
+    reach = 1.6 * float(chdtri(2, 1 - cl))
+    x, y = (
+        np.linspace(alone.values[0], alone.values[-1], points)
+        for alone in (
+            profile(likelihood, parameter=name, points=3, reach=reach) for name in names
+        )
+    )
+    found = region(likelihood, names, x, y, cl=cl, count=toys, seed=seed)
+    document = {
+        "parameters": list(names),
+        "x": x.tolist(),
+        "y": y.tolist(),
+        "rise": found.rise.tolist(),
+        "critical": found.critical.tolist(),
+        "best_fit": list(found.best_fit),
+        "cl": cl,
+        "calibration": "toys (unconditional)" if toys else "asymptotic",
+        "toys": {"n": toys, "failed": found.failed, "seed": seed} if toys else None,
+    }
+    share = float(found.accepted.mean())
+    lines = [
+        (
+            f"{names[0]} and {names[1]}: best fit {found.best_fit[0]:.5g}, "
+            f"{found.best_fit[1]:.5g}"
+        ),
+        (
+            f"  {share:.1%} of {x[0]:.4g} to {x[-1]:.4g} by {y[0]:.4g} to {y[-1]:.4g} is "
+            f"accepted at {cl:.0%} ({document['calibration']})"
+        ),
+    ]
+    _answer(document, lines, output, as_json)
+    if figure is not None:
+        from nuem.plots.belts import region as draw
+
+        _save(
+            draw(
+                x=x, y=y, rise=found.rise, critical=found.critical,
+                best_fit=found.best_fit, cl=cl, names=names,
             ),
             figure,
         )  # fmt: skip

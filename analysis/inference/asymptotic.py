@@ -73,6 +73,8 @@ class CLsCurve:
         self.best = free
         self.best_fit = float(free.values[likelihood.poi])
         self.background = self._held(max(low, 0.0), free.values)
+        likelihood.check_expectation(self.best.values, "the best fit")
+        likelihood.check_expectation(self.background.values, "the fit without signal")
         self._n = likelihood.expected(self.background.values)
         self._aux = likelihood.expected_aux(self.background.values)
         self._start = self.background.values.copy()
@@ -185,6 +187,8 @@ def asymptotic_cls(
         lambda mu: float(ndtri(1 - curve.observed(mu)) - ndtri(cl)) if mu else -9.0,
         max(expected[2], curve.best_fit * 1.05), curve.high, likelihood, f"{cl:g}",
     )  # fmt: skip
+    limit = likelihood.fit(fixed={likelihood.poi: observed}, start=curve.best.values)
+    likelihood.check_expectation(limit.values, "the limit")
     scan: dict[str, Any] = {"poi": [], "observed": [], "expected": []}
     if points:
         top = min(1.35 * max(observed, *expected), curve.high)

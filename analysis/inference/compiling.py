@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numba
 
-__all__ = ["inlined", "kernel"]
+__all__ = ["inlined", "kernel", "summing"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 # infinities and nan mean something here: only what keeps them is relaxed
@@ -50,14 +50,34 @@ def inlined(function: _Function) -> _Function:
     return _compile(function, {"forceinline": True})
 
 
+def summing(function: _Function) -> _Function:
+    """Compile a sum into its callers; its terms may be added in any order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> @summing
+    ... def total(x):
+    ...     result = 0.0
+    ...     for i in range(x.size):
+    ...         result += x[i]
+    ...     return result
+    >>> float(total(np.ones(9)))
+    9.0
+    """
+    relaxed = {*_OPTIONS["fastmath"], "reassoc"}
+    return _compile(function, {"forceinline": True, "fastmath": relaxed})
+
+
 def _compile(function: _Function, more: dict[str, Any]) -> _Function:
+    options = {**_OPTIONS, **more}
     try:
-        compiled = numba.njit(cache=True, **_OPTIONS, **more)(function)
+        compiled = numba.njit(cache=True, **options)(function)
         # numba looks at the file of a function only, not at those of what it calls:
         # machine code is stale once any file of this folder has changed
         compiled._cache._cache_file._source_stamp = _stamp()
     except (RuntimeError, AttributeError):  # no folder for the cache, or another numba
-        compiled = numba.njit(**_OPTIONS, **more)(function)
+        compiled = numba.njit(**options)(function)
     result: _Function = compiled
     return result
 

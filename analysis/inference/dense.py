@@ -21,7 +21,7 @@ def _bin_row(A, i, th, S, row):
         factor = product(A, c, th, -1, -1)
         mean += S.combo[c] * factor
         for a in range(A.outer.size):
-            row[A.outer[a]] += factor * S.slopes[c, a]
+            row[A.outer[a]] += factor * S.slopes[a, c]
         for q in range(A.inner_start[c], A.inner_start[c + 1]):
             j = A.inner[q]
             row[j] += S.combo[c] * product(A, c, th, j, -1)
@@ -63,13 +63,13 @@ def dense_hessian(A, th, n, aux, S):
                 part = u * product(A, c, th, j, -1)
                 for a in range(A.outer.size):
                     k = A.outer[a]
-                    hess[j, k] += part * S.slopes[c, a]
-                    hess[k, j] += part * S.slopes[c, a]
+                    hess[j, k] += part * S.slopes[a, c]
+                    hess[k, j] += part * S.slopes[a, c]
                 for r in range(A.inner_start[c], A.inner_start[c + 1]):
                     k = A.inner[r]
                     if k != j and holds(A, c, k):
                         hess[j, k] += u * S.combo[c] * product(A, c, th, j, k)
-    _curvature(A, th, S)
+    _curvature(A, S)
     for a in range(A.outer.size):
         for b in range(A.outer.size):
             hess[A.outer[a], A.outer[b]] += S.hess[a, b]

@@ -15,7 +15,9 @@ __all__ = ["fit_globally", "run_toys"]
 
 
 @kernel
-def fit_globally(A, th, n, aux, free, slots, starts, tolerance, S, best, trial):
+def fit_globally(
+    A, th, n, aux, free, slots, starts, tolerance, S, known, best, trial
+):  # fmt: skip
     """Fit from `th` and from the valleys of a coarse scan; `best` holds the minimum.
 
     Parameters
@@ -24,14 +26,23 @@ def fit_globally(A, th, n, aux, free, slots, starts, tolerance, S, best, trial):
         Outer parameters that the scan moves.
     starts : ndarray, shape (m, k)
         Points of the scan, in order along one line where k is 1; may be empty.
+    known : float
+        The value at ``S.theta`` where the first fit then begins; nan to begin at `th`.
 
     Returns
     -------
     tuple
         Half the deviance, status.
     """
-    best[:] = th
-    value, status, _ = minimise(A, best, n, aux, free, 100, tolerance, S)
+    status = 1
+    if not math.isnan(known):
+        best[:] = S.theta
+        value, status, _, _ = minimise(A, best, n, aux, free, 100, tolerance, S, known)
+    if status != 0:
+        best[:] = th
+        value, status, _, _ = minimise(
+            A, best, n, aux, free, 100, tolerance, S, math.nan
+        )  # fmt: skip
     m = starts.shape[0]
     if m == 0:
         return value, status
@@ -54,7 +65,9 @@ def fit_globally(A, th, n, aux, free, slots, starts, tolerance, S, best, trial):
         trial[:] = th
         for k in range(slots.size):
             trial[A.outer[slots[k]]] = starts[p, k]
-        new, new_status, _ = minimise(A, trial, n, aux, free, 100, tolerance, S)
+        new, new_status, _, _ = minimise(
+            A, trial, n, aux, free, 100, tolerance, S, math.nan
+        )  # fmt: skip
         if new_status == 0 and (new < value or status != 0):
             value, status = new, 0
             best[:] = trial
@@ -95,14 +108,17 @@ def run_toys(
         seed_stream(state, seed, stream, first + t)
         fluctuate(state, A.kind, A.width, means, aux_means, n, aux, with_aux)
         th[:] = truth
-        fixed_value = 0.0
-        bad = 0
+        fixed_value, bad, known = 0.0, 0, math.nan
         if held:
             for k in range(slots.size):
                 th[A.outer[slots[k]]] = test[k]
-            fixed_value, bad, _ = minimise(A, th, n, aux, tied, 100, tolerance, S)
+            fixed_value, bad, _, known = minimise(
+                A, th, n, aux, tied, 100, tolerance, S, math.nan
+            )  # fmt: skip
+            if bad:
+                known = math.nan
         value, worse = fit_globally(
-            A, th, n, aux, free, slots, starts, tolerance, S, best, trial
+            A, th, n, aux, free, slots, starts, tolerance, S, known, best, trial
         )
         for k in range(slots.size):
             best_fit[t, k] = best[A.outer[slots[k]]]
@@ -131,13 +147,15 @@ def run_scans(
         fluctuate(state, A.kind, A.width, means, aux_means, n, aux, with_aux)
         th[:] = truth
         lowest, bad = fit_globally(
-            A, th, n, aux, free, slots, starts, tolerance, S, best, trial
+            A, th, n, aux, free, slots, starts, tolerance, S, math.nan, best, trial
         )
         best_fit[t] = best[parameter]
         trial[:] = best
         for k in range(values.size):
             trial[parameter] = values[k]
-            height, worse, _ = minimise(A, trial, n, aux, tied, 100, tolerance, S)
+            height, worse, _, _ = minimise(
+                A, trial, n, aux, tied, 100, tolerance, S, math.nan
+            )  # fmt: skip
             bad = max(bad, worse)
             rises[t, k] = height
             lowest = min(lowest, height)

@@ -131,6 +131,7 @@ def best_fit(
     )
     if not found.converged:
         raise InferenceError("the fit did not converge", file=name)
+    likelihood.check_expectation(found.values, "the best fit")
     matrix = covariance(likelihood, found, counts, set(held))
     errors = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     scale = np.where(errors > 0, errors, 1.0)

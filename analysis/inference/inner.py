@@ -9,7 +9,10 @@ import math
 
 from nuem.analysis.inference.compiling import inlined
 
-__all__ = ["bin_slope", "constraint", "leaf", "pair"]
+__all__ = [
+    "bin_slope", "constraint", "free_leaf", "leaf", "normal_leaf", "pair",
+    "poisson_leaf",
+]  # fmt: skip
 
 
 @inlined
@@ -52,45 +55,49 @@ def bin_slope(count, mean):
 
 
 @inlined
-def leaf(a, b, count, kind, aux, width, low, high, start):
-    """Best value of x where the mean is a + b x, with the constraint of x.
+def normal_leaf(a, b, count, aux, width):
+    """Best x where the mean is a + b x and x has a normal constraint.
 
-    The roots are those of a quadratic in the mean (normal) or in x (Poisson), written
-    so that nothing cancels.
+    The mean is the root of a quadratic, written so that nothing cancels.
     """
-    if low == high:
-        return low
-    if kind == 0:
-        if b == 0.0:
-            return min(max(start, low), high)
-        x = (count - a) / b
-    elif kind == 1:
-        if b == 0.0:
-            x = aux
-        elif count <= 0.0:
-            x = aux - b * width * width
-        else:
-            shift = b * b * width * width
-            half = 0.5 * (a + b * aux - shift)
-            root = math.sqrt(half * half + shift * count)
-            mean = half + root if half > 0.0 else shift * count / (root - half)
-            x = aux - b * width * width * (1.0 - count / mean)
-    elif b == 0.0:
-        x = aux / width
-    elif a == 0.0:
-        x = (count + aux) / (b + width)
+    variance = width * width
+    shift = b * b * variance
+    half = 0.5 * (a + b * aux - shift)
+    root = math.sqrt(half * half + shift * count)
+    outside, inside = half + root, shift * count / (root - half)
+    ratio = count / (outside if half > 0.0 else inside)
+    ratio = ratio if count > 0.0 else 0.0
+    return aux - b * variance * (1.0 - ratio) if b != 0.0 else aux
+
+
+@inlined
+def poisson_leaf(a, b, count, aux, width):
+    """Best x where the mean is a + b x and x has a Poisson constraint: a quadratic."""
+    two = (b + width) * b
+    one = a * (b + width) - b * (count + aux)
+    square = one * one + 4.0 * two * aux * a
+    root = math.sqrt(max(0.0, square))
+    outside, inside = 2.0 * aux * a / (one + root), (root - one) / (2.0 * two)
+    x = outside if one > 0.0 else inside
+    return x if b != 0.0 else aux / width
+
+
+@inlined
+def free_leaf(a, b, count, start):
+    """Best x where the mean is a + b x; the start where x does nothing."""
+    x = (count - a) / b
+    return x if b != 0.0 else start
+
+
+@inlined
+def leaf(a, b, count, kind, aux, width, low, high, start):
+    """Best x of one of the three kinds, inside its bounds."""
+    if kind == 1:
+        x = normal_leaf(a, b, count, aux, width)
+    elif kind == 2:
+        x = poisson_leaf(a, b, count, aux, width)
     else:
-        two = (b + width) * b
-        one = a * (b + width) - b * (count + aux)
-        root = math.sqrt(max(one * one + 4.0 * two * aux * a, 0.0))
-        if two > 0.0:
-            x = (
-                2.0 * aux * a / (one + root)
-                if one > 0.0
-                else (root - one) / (2.0 * two)
-            )
-        else:
-            x = (root - one) / (2.0 * two) if two != 0.0 else aux * a / one
+        x = free_leaf(a, b, count, start)
     return min(max(x, low), high)
 
 
@@ -100,16 +107,11 @@ def pair(a0, b0, n0, a1, b1, n1):
 
     Returns nan where the closed form does not apply.
     """
-    if not (b0 > 0.0 and b1 > 0.0):
-        return math.nan
     total = b0 + b1
     two = total * b0 * b1
     half = 0.5 * (total * (a0 * b1 + a1 * b0) - b0 * b1 * (n0 + n1))
     zero = total * a0 * a1 - n0 * b0 * a1 - n1 * b1 * a0
-    square = half * half - two * zero
-    if square < 0.0:
-        return math.nan
-    root = math.sqrt(square)
-    if half > 0.0:
-        return -zero / (half + root)
-    return (root - half) / two
+    root = math.sqrt(half * half - two * zero)  # nan below 0
+    outside, inside = -zero / (half + root), (root - half) / two
+    found = outside if half > 0.0 else inside
+    return found if b0 > 0.0 and b1 > 0.0 else math.nan

@@ -14,60 +14,96 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nuem.analysis.inference.compiled import Arrays
+from nuem.analysis.inference.arrays import Arrays
 from nuem.analysis.inference.compiling import inlined, kernel
 from nuem.analysis.inference.groups import cholesky, group, holds, product
 from nuem.analysis.inference.inner import bin_slope, constraint
-from nuem.analysis.inference.stars import rank_one, stars
+from nuem.analysis.inference.stars import stars
 
 __all__ = ["Scratch", "evaluate", "expectation", "saturated", "scratch"]
 
 _Array = NDArray[np.float64]
 
 
+class SlotRoom(NamedTuple):
+    """What belongs to slots, shape (t,), and stars, shape (s + 1,)."""
+
+    parts: _Array  # (4, t) counts: alone, with centre, with leaf, with both
+    observed: _Array  # counts
+    mean: _Array
+    u: _Array  # slope and curvature of half the deviance in the mean
+    w: _Array
+    work: _Array
+    beta: _Array  # centre
+    leaf: _Array
+    aux: _Array  # of the leaf, as its width and bounds
+    width: _Array
+    low: _Array
+    high: _Array
+    rise: _Array  # slope of the mean in the leaf
+    tilt: _Array  # and in the centre
+    cross: _Array  # mixed derivative of the value in leaf and centre
+    inverse: _Array  # of the curvature in the leaf; 0 where the leaf is at a bound
+    fraction: _Array  # their product
+    row: _Array  # (g, t) derivatives of the mean by outer parameters
+    by_leaf: _Array
+    by_centre: _Array
+    pair: _Array  # (7, q)
+    centre: _Array  # best contents; the last one is for slots without
+    star_slope: _Array
+    star_curve: _Array
+    star_row: _Array  # (g, s + 1)
+    settled: NDArray[np.bool_]
+
+
 class Scratch(NamedTuple):
     """Room to work in, one for each thread."""
 
     combo: _Array  # (c,) counts of each combo
-    slopes: _Array  # (c, g) and their derivatives
+    slopes: _Array  # (g, c) and their derivatives
     grad: _Array
     hess: _Array
-    factor: _Array  # (f, 4) each factor: value, slope, curvature, slope of the product
-    shape: _Array  # (s,) parameters of the shapes
+    factor: _Array  # (f, 3) each factor: value, slope, curvature
+    shape: _Array  # (s, 6) see `_shapes`
+    content: _Array  # counts of each term before its factors
     means: _Array  # (b,)
     weight: _Array  # (c,) derivative of the value by each combo
     row: _Array  # (g,)
-    row_b: _Array
-    row_c: _Array
     matrix: _Array
     vector: _Array
     trial_grad: _Array
     trial_hess: _Array
     trial_step: _Array
     theta: _Array
-    parts: _Array  # (t, 4) counts of the bins of stars: alone, with centre, leaf, both
     touched: NDArray[np.int64]
+    slots: SlotRoom
 
 
 def scratch(arrays: Arrays) -> Scratch:
     """Room for a model of this size."""
     g, c = arrays.outer.size, arrays.inner_start.size - 1
-    most = int(np.diff(arrays.factor_start).max(initial=0))
+    t, s = arrays.slot_bin.size, arrays.star_centre.size + 1
 
     def zeros(*shape: int) -> _Array:
         return np.zeros(shape)
 
     return Scratch(
-        combo=zeros(c), slopes=zeros(c, g), grad=zeros(g), hess=zeros(g, g),
-        factor=zeros(arrays.factor_outer.size, 4), shape=zeros(arrays.shape_outer.size),
+        combo=zeros(c), slopes=zeros(g, c), grad=zeros(g), hess=zeros(g, g),
+        factor=zeros(arrays.factor_outer.size, 3), shape=zeros(arrays.shape_outer.size, 6),
+        content=zeros(arrays.base.size),
         means=zeros(arrays.combo_start.size - 1), weight=zeros(c), row=zeros(g),
-        row_b=zeros(g), row_c=zeros(max(g, most)), matrix=zeros(g, g), vector=zeros(g),
+        matrix=zeros(g, g), vector=zeros(g),
         trial_grad=zeros(g), trial_hess=zeros(g, g), trial_step=zeros(g), theta=zeros(arrays.low.size),
-        parts=zeros(arrays.star_bin.size, 4), touched=np.zeros(g, dtype=np.int64),
+        touched=np.zeros(g, dtype=np.int64),
+        slots=SlotRoom._make([
+            zeros(4, t), *(zeros(t) for _ in range(16)), *(zeros(g, t) for _ in range(3)),
+            zeros(7, arrays.pair_star.size), *(zeros(s) for _ in range(3)), zeros(g, s),
+            np.zeros(s, dtype=bool),
+        ]),
     )  # fmt: skip
 
 
-@kernel
+@inlined
 def _factors(A, th, factor):
     """Value, slope and curvature of every factor on a sample."""
     outer, factor_outer, factor_power = A.outer, A.factor_outer, A.factor_power
@@ -102,23 +138,30 @@ def _factors(A, th, factor):
 
 
 @inlined
-def _change(up, down, x):
-    """Change of a bin by a shape (code 4p), with slope and curvature."""
-    if x > 1.0:
-        return x * up, up, 0.0
-    if x < -1.0:
-        return x * down, down, 0.0
-    mean = 0.5 * (up + down)
-    odd = 0.0625 * (up - down)
-    y = x * x
-    return (
-        x * (mean + x * odd * (15.0 + y * (3.0 * y - 10.0))),
-        mean + odd * x * (30.0 + y * (18.0 * y - 40.0)),
-        odd * (30.0 + y * (90.0 * y - 120.0)),
-    )
+def _shapes(A, th, shape):
+    """Shape changes (code 4p) are u times the one up plus d times the one down.
+
+    Columns: u and d, their slopes, their curvatures.
+    """
+    outer, shape_outer = A.outer, A.shape_outer
+    for s in range(shape_outer.size):
+        x = th[outer[shape_outer[s]]]
+        if x > 1.0:
+            even, odd, slope, curve = x, x, 1.0, 0.0
+        elif x < -1.0:
+            even, odd, slope, curve = x, -x, -1.0, 0.0
+        else:
+            y = x * x
+            even = x
+            odd = 0.125 * y * (15.0 + y * (3.0 * y - 10.0))
+            slope = 0.125 * x * (30.0 + y * (18.0 * y - 40.0))
+            curve = 0.125 * (30.0 + y * (90.0 * y - 120.0))
+        shape[s, 0], shape[s, 1] = 0.5 * (even + odd), 0.5 * (even - odd)
+        shape[s, 2], shape[s, 3] = 0.5 * (1.0 + slope), 0.5 * (1.0 - slope)
+        shape[s, 4], shape[s, 5] = 0.5 * curve, -0.5 * curve
 
 
-@kernel
+@inlined
 def _combos(A, th, S, order):
     """Counts of every combo, and their derivatives if `order` is above 0."""
     # an attribute of a tuple counts references each time: once, outside the loops
@@ -128,51 +171,59 @@ def _combos(A, th, S, order):
         A.factor_outer, A.shape_outer, A.shape_offset,
     )  # fmt: skip
     shape_up, shape_down = A.shape_up, A.shape_down
-    combo, slopes, factor, shape = S.combo, S.slopes, S.factor, S.shape
+    combo, slopes, factor, shape, content = (
+        S.combo, S.slopes, S.factor, S.shape, S.content,
+    )  # fmt: skip
     combo[:] = 0.0
     if order > 0:
-        slopes[:] = 0.0
+        moved_start, moved = A.moved_start, A.moved
+        for a in range(outer.size):
+            for m in range(moved_start[a], moved_start[a + 1]):
+                slopes[a, moved[m]] = 0.0
     _factors(A, th, factor)
+    _shapes(A, th, shape)
     for b in range(term_start.size - 1):
         first, last = term_start[b], term_start[b + 1]
         f0, f1 = factor_start[b], factor_start[b + 1]
-        s0, s1 = shape_start[b], shape_start[b + 1]
         scale = 1.0
         for f in range(f0, f1):
             scale *= factor[f, 0]
+        content[first:last] = base[first:last]
+        for s in range(shape_start[b], shape_start[b + 1]):
+            u, d = shape[s, 0], shape[s, 1]
+            shift = shape_offset[s] - first
+            for t in range(first, last):
+                content[t] += u * shape_up[t + shift] + d * shape_down[t + shift]
+            if order > 0:
+                u, d, k = scale * shape[s, 2], scale * shape[s, 3], shape_outer[s]
+                for t in range(first, last):
+                    slopes[k, combo_of[t]] += (
+                        u * shape_up[t + shift] + d * shape_down[t + shift]
+                    )
+        for t in range(first, last):
+            combo[combo_of[t]] += content[t] * scale
+        if order == 0:
+            continue
         for f in range(f0, f1):
             others = factor[f, 1]
             for e in range(f0, f1):
                 if e != f:
                     others *= factor[e, 0]
-            factor[f, 3] = others
-        for s in range(s0, s1):
-            shape[s] = th[outer[shape_outer[s]]]
-        for t in range(first, last):
-            c = combo_of[t]
-            content = base[t]
-            for s in range(s0, s1):
-                q = shape_offset[s] + t - first
-                value, slope, _ = _change(shape_up[q], shape_down[q], shape[s])
-                content += value
-                if order > 0:
-                    slopes[c, shape_outer[s]] += slope * scale
-            combo[c] += content * scale
-            if order > 0:
-                for f in range(f0, f1):
-                    slopes[c, factor_outer[f]] += content * factor[f, 3]
+            k = factor_outer[f]
+            for t in range(first, last):
+                slopes[k, combo_of[t]] += content[t] * others
 
 
-@kernel
-def _curvature(A, th, S):
+@inlined
+def _curvature(A, S):
     """Add the second derivatives of the combos, weighted, to the Hessian."""
-    outer, base, combo_of = A.outer, A.base, A.combo_of
+    combo_of, content = A.combo_of, S.content
     term_start, factor_start, shape_start = A.term_start, A.factor_start, A.shape_start
     factor_outer, shape_outer, shape_offset = (
         A.factor_outer, A.shape_outer, A.shape_offset,
     )  # fmt: skip
     shape_up, shape_down = A.shape_up, A.shape_down
-    hess, factor, weights = S.hess, S.factor, S.weight
+    hess, factor, shape, weights = S.hess, S.factor, S.shape, S.weight
     for b in range(term_start.size - 1):
         first, last = term_start[b], term_start[b + 1]
         f0, f1 = factor_start[b], factor_start[b + 1]
@@ -186,20 +237,17 @@ def _curvature(A, th, S):
             scale *= factor[f, 0]
         total = 0.0
         for t in range(first, last):
-            total += weights[combo_of[t]] * base[t]
+            total += weights[combo_of[t]] * content[t]
         for s in range(s0, s1):
             k = shape_outer[s]
-            x = th[outer[k]]
-            slopes = 0.0
-            curves = 0.0
+            shift = shape_offset[s] - first
+            up, down = 0.0, 0.0
             for t in range(first, last):
-                q = shape_offset[s] + t - first
-                value, slope, curve = _change(shape_up[q], shape_down[q], x)
                 weight = weights[combo_of[t]]
-                total += weight * value
-                slopes += weight * slope
-                curves += weight * curve
-            hess[k, k] += curves * scale
+                up += weight * shape_up[t + shift]
+                down += weight * shape_down[t + shift]
+            slopes = up * shape[s, 2] + down * shape[s, 3]
+            hess[k, k] += (up * shape[s, 4] + down * shape[s, 5]) * scale
             for f in range(f0, f1):
                 part = factor[f, 1]
                 for e in range(f0, f1):
@@ -230,24 +278,38 @@ def expectation(A, th, S):
 
 
 @inlined
+def _rank_one(hess, row, factor, touched):
+    """Add factor * row row^T, where the row is not 0."""
+    size = 0
+    for a in range(hess.shape[0]):
+        if row[a] != 0.0:
+            touched[size] = a
+            size += 1
+    for p in range(size):
+        a = touched[p]
+        x = factor * row[a]
+        for q in range(size):
+            hess[a, touched[q]] += x * row[touched[q]]
+
+
+@inlined
 def _bin(A, i, th, n, S):
     """Value of a bin; adds to gradient, Hessian and the weights of its combos."""
     mean = 0.0
     for c in range(A.combo_start[i], A.combo_start[i + 1]):
         S.weight[c] = product(A, c, th, -1, -1)
         mean += S.combo[c] * S.weight[c]
-    S.means[i] = mean
     value, u, w = bin_slope(n[i], mean)
     if value == math.inf:
         return value, u, w
     S.row[:] = 0.0
     for c in range(A.combo_start[i], A.combo_start[i + 1]):
         for a in range(S.row.size):
-            S.row[a] += S.weight[c] * S.slopes[c, a]
+            S.row[a] += S.weight[c] * S.slopes[a, c]
         S.weight[c] *= u
     for a in range(S.row.size):
         S.grad[a] += u * S.row[a]
-    rank_one(S.hess, S.row, w, S.touched)
+    _rank_one(S.hess, S.row, w, S.touched)
     return value, u, w
 
 
@@ -260,7 +322,7 @@ def _mixed(A, i, j, th, u, w, rise, S, out):
         if holds(A, c, j):
             part = u * product(A, c, th, j, -1)
             for a in range(out.size):
-                out[a] += part * S.slopes[c, a]
+                out[a] += part * S.slopes[a, c]
 
 
 @inlined
@@ -333,7 +395,7 @@ def _add_group(A, k, th, n, aux, S):
                 rest -= factor[a, c] * mixed[c, b]
             mixed[a, b] = rest / factor[a, a]
     for a in range(size):
-        rank_one(S.hess, mixed[a], -1.0, S.touched)
+        _rank_one(S.hess, mixed[a], -1.0, S.touched)
     return value
 
 
@@ -341,8 +403,7 @@ def _add_group(A, k, th, n, aux, S):
 def evaluate(A, th, n, aux, S):
     """Half the deviance at the outer values of `th`; the inner ones are set to their best.
 
-    Fills ``S.grad``, ``S.hess`` (outer parameters) and ``S.means``. Infinite where
-    events meet an expectation that is not above 0.
+    Fills ``S.grad`` and ``S.hess`` (outer parameters). Infinite where events meet an expectation that is not above 0.
     """
     _combos(A, th, S, 1)
     S.grad[:] = 0.0
@@ -356,13 +417,14 @@ def evaluate(A, th, n, aux, S):
         value += _add_group(A, k, th, n, aux, S)
         if value == math.inf:
             return value
-    _curvature(A, th, S)
-    for a in range(A.outer.size):
-        j = A.outer[a]
-        v, s, h = constraint(A.kind[j], th[j], aux[j], A.width[j])
+    _curvature(A, S)
+    outer, kind, width, grad, hess = A.outer, A.kind, A.width, S.grad, S.hess
+    for a in range(outer.size):
+        j = outer[a]
+        v, s, h = constraint(kind[j], th[j], aux[j], width[j])
         value += v
-        S.grad[a] += s
-        S.hess[a, a] += h
+        grad[a] += s
+        hess[a, a] += h
     return value
 
 

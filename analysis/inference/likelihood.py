@@ -237,8 +237,8 @@ class Likelihood:
                         low=arrays.low.copy(), high=arrays.high.copy()
                     )
                 arrays.low[i] = arrays.high[i] = value
-        value, status, _ = newton.minimise(
-            arrays, values, n, x, free, most, 1e-15, self._scratch
+        value, status, _, _ = newton.minimise(
+            arrays, values, n, x, free, most, 1e-15, self._scratch, np.nan
         )
         if status and start is not None:
             return self.fit(fixed=fixed, observed=observed, aux=aux, most=most)
@@ -291,6 +291,33 @@ class Likelihood:
                 raise InputError(
                     "events where none are expected", file=self.name, field=field
                 )
+
+    def check_expectation(self, values: _Array, where: str) -> None:
+        """Refuse a point at which a bin expects less than nothing.
+
+        A bin with events has none such; one without has, as in pyhf, and even gains
+        by it. What is reported may not rest on that.
+
+        Parameters
+        ----------
+        values : ndarray, shape (p,)
+        where : str
+            What the point is, for the message.
+
+        Raises
+        ------
+        InferenceError
+            If an expectation is below 0.
+        """
+        expected = self.expected(values)
+        for channel, bins in self.model.layout.channels.items():
+            if (expected[bins] < -1e-9).any():
+                k = int(np.argmin(expected[bins]))
+                raise InferenceError(
+                    f"negative expectation at {where}", file=self.name,
+                    field=f"channels.{channel}[{k}]", found=f"{expected[bins][k]:.3g}",
+                    expected="bounds of the parameters within which no bin is negative",
+                )  # fmt: skip
 
     def check_signal(self) -> None:
         """Refuse a parameter of interest that moves no expected count.

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nuem.analysis.inference.asymptotic import Asymptotic, CLsCurve, asymptotic_cls
 from nuem.analysis.inference.compiled import UnknownModifierError
-from nuem.analysis.inference.likelihood import Likelihood
-from nuem.analysis.inference.results import (
-    BANDS,
-    Limit,
-    Values,
-    in_coupling,
-    is_signed,
-)
-from nuem.inputs.errors import InferenceError, InputError
+from nuem.analysis.inference.methods import ALL, BY_PYHF, Task
+from nuem.analysis.inference.results import BANDS, Limit, Values, is_signed
+from nuem.inputs.errors import InputError
 
 __all__ = ["BANDS", "ENGINES", "METHODS", "Limit", "Values", "upper_limit"]
 
@@ -28,52 +19,7 @@ __all__ = ["BANDS", "ENGINES", "METHODS", "Limit", "Values", "upper_limit"]
 METHODS = ("cls", "toys", "feldman-cousins", "profile")
 #: What evaluates and fits the likelihood.
 ENGINES = ("nuem", "pyhf")
-#: Fewer effective events without signal than this, and toys replace formulae.
-_FEW = 8.0
 _TOYS = {"cls": 4000, "toys": 4000, "feldman-cousins": 2000, "profile": 0}
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What was asked for, checked."""
-
-    spec: Mapping[str, Any]
-    cl: float
-    measurement: str | None
-    definition: Mapping[str, Any] | None
-    provenance: Mapping[str, Any]
-    warnings: tuple[str, ...]
-    name: str
-    toys: int
-    seed: int
-    say: Callable[[str], None]
-    belt: str | Path | None
-    keep: Mapping[str, Any]
-
-    def likelihood(
-        self, bounds: Mapping[str, tuple[float, float]] | None = None
-    ) -> Likelihood:
-        links = (self.definition or {}).get("links")
-        made = Likelihood(
-            self.spec, measurement=self.measurement, links=links, bounds=bounds,
-            name=self.name,
-        )  # fmt: skip
-        made.check_signal()
-        return made
-
-    def result(
-        self, poi: Values, expected: Mapping[str, float], p0: float, **more: Any
-    ) -> Limit:
-        coupling, expected_coupling = in_coupling(poi, expected, self.definition)
-        warnings = (*self.warnings, *more.pop("warnings", ()))
-        lowest = max(poi.upper_limit, expected["-1"])
-        return Limit(
-            cl=self.cl, poi=poi, expected_poi=dict(expected), p0=p0, coupling=coupling,
-            expected_coupling=expected_coupling,
-            definition=dict(self.definition) if self.definition is not None else None,
-            warnings=warnings, provenance=dict(self.provenance),
-            power_constrained={"poi": lowest}, **more,
-        )  # fmt: skip
 
 
 def upper_limit(
@@ -107,7 +53,7 @@ def upper_limit(
         toys) or ``profile`` (asymptotic, a diagnostic for a signed coupling). By default
         ``cls``, and ``feldman-cousins`` where the parameter is a signed coupling.
     engine : str
-        ``nuem``, or ``pyhf`` for ``cls``.
+        ``nuem``, or ``pyhf`` for ``cls`` and ``profile``.
     toys : int, optional
         Number of toys at each value; of the method by default.
     seed : int
@@ -183,225 +129,26 @@ def upper_limit(
             "q-tilde assumes one minimum and no negative values", field="method",
             found=chosen, expected="feldman-cousins or profile for a signed coupling",
         )  # fmt: skip
-    if engine == "pyhf" and chosen != "cls":
+    if engine == "pyhf" and chosen not in BY_PYHF:
         raise InputError(
-            "pyhf is the engine of one method",
-            field="engine",
-            found=chosen,
-            expected="cls",
-        )
-    task = _Task(
+            "pyhf is not an engine of this method", field="engine", found=chosen,
+            expected=" or ".join(BY_PYHF),
+        )  # fmt: skip
+    task = Task(
         spec=spec, cl=cl, measurement=measurement, definition=definition,
         provenance=dict(provenance or {}), warnings=tuple(warnings), name=name,
         toys=count, seed=seed, say=progress or (lambda _: None), belt=belt,
         keep={"keep": keep, "shard": shard},
     )  # fmt: skip
     if engine == "pyhf":
-        return _by_pyhf(task)
-    methods = {
-        "cls": _cls,
-        "toys": _toys,
-        "feldman-cousins": _unified,
-        "profile": _profile,
-    }
+        return BY_PYHF[chosen](task)
     try:
-        return methods[chosen](task)
+        return ALL[chosen](task)
     except UnknownModifierError as error:
-        if chosen != "cls":
-            raise
-        return _by_pyhf(
-            replace(task, warnings=(*task.warnings, f"handed over to pyhf: {error}"))
-        )
-
-
-def _bands(values: Iterable[float]) -> dict[str, float]:
-    return dict(zip(BANDS, map(float, values), strict=True))
-
-
-def _sparse(found: Asymptotic) -> tuple[str, ...]:
-    if not found.sparse:
-        return ()
-    text = f"{found.sparse} of {found.bins} bins hold fewer than 5 events"
-    return (f"{text}: the asymptotic limit is approximate",)
-
-
-def _from_asymptotic(task: _Task, found: Asymptotic, **more: Any) -> Limit:
-    poi = Values(found.best_fit, found.observed, ((0.0, found.observed),))
-    return task.result(
-        poi, _bands(found.expected), found.p0, scan=found.scan, warnings=_sparse(found),
-        **more,
-    )  # fmt: skip
-
-
-def _by_pyhf(task: _Task) -> Limit:
-    from nuem.analysis.inference.pyhf_engine import pyhf_asymptotic
-
-    found = pyhf_asymptotic(
-        task.spec, cl=task.cl, measurement=task.measurement, name=task.name,
-        progress=task.say,
-    )  # fmt: skip
-    return _from_asymptotic(task, found, engine="pyhf")
-
-
-def _cls(task: _Task) -> Limit:
-    from nuem.analysis.inference.toy_limits import effective_counts
-
-    likelihood = _not_negative(task)
-    null = likelihood.fit(fixed={likelihood.poi: likelihood.poi_bounds[0]})
-    few = effective_counts(likelihood, null.values)
-    if few < _FEW and task.toys:
-        text = (
-            f"{few:.2g} events are expected under the signal: toys in place of the "
-            "asymptotic formulae"
-        )
-        return _toys(replace(task, warnings=(*task.warnings, text)), "cls")
-    return _from_asymptotic(
-        task, asymptotic_cls(likelihood, cl=task.cl, progress=task.say)
-    )
-
-
-def _not_negative(task: _Task) -> Likelihood:
-    likelihood = task.likelihood()
-    low, high = likelihood.poi_bounds
-    if high <= 0:
-        raise InferenceError(
-            "no positive value in the bounds", file=task.name, field=likelihood.poi_name
-        )
-    if low < 0:
-        likelihood = task.likelihood({likelihood.poi_name: (0.0, high)})
-    return likelihood
-
-
-def _toys(task: _Task, method: str = "toys") -> Limit:
-    from nuem.analysis.inference.toy_limits import toy_cls
-
-    likelihood = _not_negative(task)
-    task.say("CLs: where to throw toys")
-    guide = asymptotic_cls(likelihood, cl=task.cl, points=0)
-    curve = CLsCurve(likelihood)
-    found = toy_cls(
-        likelihood, curve, guide, cl=task.cl, count=task.toys, seed=task.seed,
-        progress=task.say, **task.keep,
-    )  # fmt: skip
-    poi = Values(curve.best_fit, found.observed, ((0.0, found.observed),))
-    return task.result(
-        poi, _bands(found.expected), found.p0, scan=found.scan, method=method,
-        calibration="toys (unconditional)",
-        toys={"n": found.count, "failed": found.failed, "seed": found.seed},
-        warnings=_failures(found.failed),
-    )  # fmt: skip
-
-
-def _failures(failed: int) -> tuple[str, ...]:
-    return (f"the fits of {failed} toys did not converge",) if failed else ()
-
-
-def _null(likelihood: Likelihood) -> Any:
-    low, high = likelihood.poi_bounds
-    return likelihood.fit(fixed={likelihood.poi: min(max(low, 0.0), high)})
-
-
-def _unified(task: _Task) -> Limit:
-    from scipy.special import ndtr
-
-    from nuem.analysis.inference.feldman_cousins import (
-        calibrate,
-        expected_edges,
-        scan_for_belt,
-    )
-
-    likelihood = task.likelihood()
-    task.say("scan")
-    scan = scan_for_belt(likelihood, task.cl)
-    belt = calibrate(
-        likelihood, scan, cl=task.cl, count=task.toys, seed=task.seed, progress=task.say,
-        **task.keep,
-    )  # fmt: skip
-    if task.belt is not None:
-        belt.save(task.belt)
-    intervals = belt.invert(scan)
-    if not intervals:
-        raise InferenceError(
-            "no value is accepted", file=task.name, field=scan.parameter
-        )
-    task.say("toys without signal")
-    null = _null(likelihood)
-    edges, failed = expected_edges(
-        likelihood,
-        belt,
-        null.values,
-        count=max(200, min(task.toys // 4, 2000)),
-        seed=task.seed,
-    )
-    if not edges.size:
-        raise InferenceError("no toy could be fitted", file=task.name)
-    expected = np.quantile(edges, ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0])))
-    poi = Values(scan.best_fit, intervals[-1][1], intervals)
-    more = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
-    if intervals[-1][1] >= scan.values[-1] or (
-        intervals[0][0] <= scan.values[0] and scan.values[0] > likelihood.poi_bounds[0]
-    ):
-        more.append("an interval ends where the scan ends")
-    return task.result(
-        poi, _bands(expected), _discovery(likelihood, scan, null),
-        scan={
-            "poi": scan.values.tolist(), "rise": scan.rise.tolist(),
-            "critical": belt.at(scan.values).tolist(),
-            "minima": [list(m) for m in scan.minima],
-        },
-        method="feldman-cousins", statistic="profile likelihood ratio", sided="unified",
-        calibration=f"toys ({belt.auxiliary})",
-        toys={"n": belt.toys, "failed": belt.failed + failed, "seed": belt.seed},
-        warnings=(*more, *_failures(belt.failed + failed)),
-    )  # fmt: skip
-
-
-def _discovery(likelihood: Likelihood, scan: Any, null: Any) -> float:
-    """Asymptotic p0: one-sided where the parameter cannot be negative."""
-    from scipy.special import ndtr
-
-    rise = max(null.deviance - scan.best.deviance, 0.0)
-    one_sided = likelihood.poi_bounds[0] >= 0
-    return float(ndtr(-math.sqrt(rise)) * (1 if one_sided else 2))
-
-
-def _profile(task: _Task) -> Limit:
-    from scipy.special import chdtri, ndtr, ndtri
-
-    from nuem.analysis.inference.feldman_cousins import Belt, expected_edges
-    from nuem.analysis.inference.profile import profile
-
-    likelihood = task.likelihood()
-    critical = float(chdtri(1, 1 - task.cl))
-    task.say("scan")
-    scan = profile(likelihood, points=201, reach=max(9.0, 2 * critical))
-    intervals = scan.intervals(critical)
-    upper = scan.intervals(float(ndtri(task.cl)) ** 2)[-1][1]
-    null = _null(likelihood)
-    flat = Belt(
-        parameter=scan.parameter, cl=task.cl, values=scan.values,
-        critical=np.full(scan.values.size, float(ndtri(task.cl)) ** 2),
-        low=scan.values, high=scan.values, toys=0, failed=0, seed=task.seed,
-    )  # fmt: skip
-    task.say("toys without signal")
-    edges, failed = expected_edges(
-        likelihood, flat, null.values, count=400, seed=task.seed
-    )
-    if not edges.size:
-        raise InferenceError("no toy could be fitted", file=task.name)
-    expected = np.quantile(edges, ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0])))
-    warnings = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
-    if likelihood.poi_bounds[0] < 0:
-        warnings.append("asymptotic interval of a signed coupling: a diagnostic only")
-    return task.result(
-        Values(scan.best_fit, upper, intervals), _bands(expected),
-        _discovery(likelihood, scan, null),
-        scan={
-            "poi": scan.values.tolist(), "rise": scan.rise.tolist(),
-            "critical": [critical] * scan.values.size,
-            "minima": [list(m) for m in scan.minima],
-        },
-        method="profile", statistic="profile likelihood ratio", sided="two",
-        calibration="asymptotic (expected: toys)", warnings=[*warnings, *_failures(failed)],
-        toys={"n": 400, "failed": failed, "seed": task.seed},
-    )  # fmt: skip
+        if chosen not in BY_PYHF:
+            raise UnknownModifierError(
+                f"{error}; pyhf, which may know it, has no method {chosen} that works",
+                expected=" or ".join(BY_PYHF),
+            ) from None
+        handed = f"handed over to pyhf: {error}"
+        return BY_PYHF[chosen](replace(task, warnings=(*task.warnings, handed)))

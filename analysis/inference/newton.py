@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nuem.analysis.inference.compiling import kernel
+from nuem.analysis.inference.compiling import inlined, kernel
 from nuem.analysis.inference.groups import cholesky, solve
 from nuem.analysis.inference.kernels import evaluate
 
@@ -15,40 +15,42 @@ __all__ = ["CONVERGED", "minimise"]
 CONVERGED = 0
 
 
-@kernel
+@inlined
 def _direction(A, th, grad, hess, free, damping, S):
     """Newton step in the parameters that are free to move; returns their number.
 
     At a bound, those that would leave it are held; the step is then taken without them.
     """
-    g = grad.size
+    # an attribute of a tuple counts references each time: once, outside the loops
+    outer, low, high = A.outer, A.low, A.high
+    touched, matrix, vector = S.touched, S.matrix, S.vector
     size = 0
-    for a in range(g):
-        j = A.outer[a]
-        out = (th[j] <= A.low[j] and grad[a] >= 0.0) or (
-            th[j] >= A.high[j] and grad[a] <= 0.0
+    for a in range(grad.size):
+        j = outer[a]
+        out = (th[j] <= low[j] and grad[a] >= 0.0) or (
+            th[j] >= high[j] and grad[a] <= 0.0
         )
-        if free[a] and not out and A.low[j] < A.high[j]:
-            S.touched[size] = a
+        if free[a] and not out and low[j] < high[j]:
+            touched[size] = a
             size += 1
     while size > 0:
         for a in range(size):
-            p = S.touched[a]
+            p = touched[a]
             for b in range(size):
-                S.matrix[a, b] = hess[p, S.touched[b]]
-            S.matrix[a, a] += damping * (abs(S.matrix[a, a]) + 1e-10)
-            S.vector[a] = -grad[p]
-        if not cholesky(S.matrix, size):
+                matrix[a, b] = hess[p, touched[b]]
+            matrix[a, a] += damping * (abs(matrix[a, a]) + 1e-10)
+            vector[a] = -grad[p]
+        if not cholesky(matrix, size):
             return -1
-        solve(S.matrix, S.vector, size)
+        solve(matrix, vector, size)
         left = 0
         for a in range(size):
-            j = A.outer[S.touched[a]]
-            out = (th[j] <= A.low[j] and S.vector[a] < 0.0) or (
-                th[j] >= A.high[j] and S.vector[a] > 0.0
+            j = outer[touched[a]]
+            out = (th[j] <= low[j] and vector[a] < 0.0) or (
+                th[j] >= high[j] and vector[a] > 0.0
             )
             if not out:
-                S.touched[left] = S.touched[a]
+                touched[left] = touched[a]
                 left += 1
         if left == size:
             return size
@@ -56,21 +58,22 @@ def _direction(A, th, grad, hess, free, damping, S):
     return 0
 
 
-@kernel
+@inlined
 def _inside(A, th, size, S):
     """Make the last step if it stays in the bounds; False if it does not."""
+    outer, low, high, touched, vector = A.outer, A.low, A.high, S.touched, S.vector
     for a in range(size):
-        j = A.outer[S.touched[a]]
-        if not A.low[j] <= th[j] + S.vector[a] <= A.high[j]:
+        j = outer[touched[a]]
+        if not low[j] <= th[j] + vector[a] <= high[j]:
             return False
     for a in range(size):
-        th[A.outer[S.touched[a]]] += S.vector[a]
+        th[outer[touched[a]]] += vector[a]
     return True
 
 
 @kernel
-def minimise(A, th, n, aux, free, most, tolerance, S):
-    """Minimise in place; returns (half the deviance, status, steps).
+def minimise(A, th, n, aux, free, most, tolerance, S, known):
+    """Minimise in place; returns half the deviance, status, steps, value at `S.theta`.
 
     Parameters
     ----------
@@ -87,40 +90,50 @@ def minimise(A, th, n, aux, free, most, tolerance, S):
         Expected fall of the deviance at which to stop; the value then returned has
         half of it taken off, which leaves an error of a higher order.
     S : Scratch
+        ``theta``, ``trial_grad`` and ``trial_hess`` hold the last point at which the
+        likelihood was evaluated, and its derivatives there.
+    known : float
+        The value at the start, if these rooms hold it; nan if they do not.
     """
-    g = A.outer.size
+    outer, low, high = A.outer, A.low, A.high
+    touched, vector, theta = S.touched, S.vector, S.theta
+    grad, hess, move = S.trial_grad, S.trial_hess, S.trial_step
+    g = outer.size
     for a in range(g):
-        if free[a]:
-            j = A.outer[a]
-            th[j] = min(max(th[j], A.low[j]), A.high[j])
-    value = evaluate(A, th, n, aux, S)
-    if not value < math.inf:
-        return value, 3, 0
-    S.trial_grad[:] = S.grad
-    S.trial_hess[:] = S.hess
+        j = outer[a]
+        if free[a] and not low[j] <= th[j] <= high[j]:
+            th[j] = min(max(th[j], low[j]), high[j])
+            known = math.nan
+    value = known
+    if math.isnan(known):
+        value = evaluate(A, th, n, aux, S)
+        if not value < math.inf:
+            return value, 3, 0, value
+        grad[:] = S.grad
+        hess[:] = S.hess
+    theta[:] = th
     damping = 0.0
     stuck = 0
     for step in range(most):
-        size = _direction(A, th, S.trial_grad, S.trial_hess, free, damping, S)
+        size = _direction(A, th, grad, hess, free, damping, S)
         while size < 0:
             damping = max(1e-3, 4.0 * damping)
             if damping > 1e14:
-                return value, 2, step
-            size = _direction(A, th, S.trial_grad, S.trial_hess, free, damping, S)
+                return value, 2, step, value
+            size = _direction(A, th, grad, hess, free, damping, S)
         if size == 0:
-            return value, 0, step
+            return value, 0, step, value
         gain = 0.0
         for a in range(size):
-            gain -= S.vector[a] * S.trial_grad[S.touched[a]]
+            gain -= vector[a] * grad[touched[a]]
         if gain < tolerance * (1.0 + 1e-3 * abs(value)) and damping == 0.0:
             if _inside(A, th, size, S):
-                return value - 0.5 * gain, 0, step
+                return value - 0.5 * gain, 0, step, value
             if gain < 1e-13:
-                return value, 0, step
-        S.theta[:] = th
+                return value, 0, step, value
         # evaluate() works in the rooms `touched` and `vector`: keep the step aside
         for a in range(size):
-            S.trial_step[S.touched[a]] = S.vector[a]
+            move[touched[a]] = vector[a]
         t = 1.0
         accepted = False
         for _ in range(25):
@@ -128,10 +141,10 @@ def minimise(A, th, n, aux, free, most, tolerance, S):
             for a in range(g):
                 if not free[a]:
                     continue
-                j = A.outer[a]
-                x = min(max(S.theta[j] + t * S.trial_step[a], A.low[j]), A.high[j])
+                j = outer[a]
+                x = min(max(theta[j] + t * move[a], low[j]), high[j])
                 th[j] = x
-                fall += S.trial_grad[a] * (x - S.theta[j])
+                fall += grad[a] * (x - theta[j])
             new = evaluate(A, th, n, aux, S)
             if new <= value + 1e-4 * min(fall, 0.0) or (
                 gain < 1e-9 and new <= value + 1e-13 * (1.0 + abs(value))
@@ -140,20 +153,21 @@ def minimise(A, th, n, aux, free, most, tolerance, S):
                 break
             t *= 0.35
         for a in range(g):
-            S.trial_step[a] = 0.0
+            move[a] = 0.0
         if not accepted:
-            th[:] = S.theta
+            th[:] = theta
             if gain < 1e-10:
-                return value, 0, step
+                return value, 0, step, value
             damping = max(1e-2, 10.0 * damping)
             stuck += 1
             if stuck > 12:
-                return value, 2, step
+                return value, 2, step, value
             continue
         if value - new < 1e-14 * (1.0 + abs(value)) and gain < 1e-10:
-            return min(new, value), 0, step
+            return min(new, value), 0, step, value
         value = new
-        S.trial_grad[:] = S.grad
-        S.trial_hess[:] = S.hess
+        theta[:] = th
+        grad[:] = S.grad
+        hess[:] = S.hess
         damping = 0.0 if t == 1.0 or damping < 1e-6 else 0.3 * damping
-    return value, 1, most
+    return value, 1, most, value

@@ -201,7 +201,7 @@ def layout_of(
         raise InputError(
             "the parameter of interest acts on nothing", file=name, field=poi
         )
-    if poi is not None and not sets[poi].scalar:
+    if poi is not None and sets[poi].init.size != 1:
         raise InputError(
             "a parameter of interest with several components", file=name, field=poi
         )

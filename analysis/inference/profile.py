@@ -140,6 +140,7 @@ def profile(
         raise InputError("cannot be scanned", field=parameter)
     minima = global_fit(likelihood, index)
     best = minima[0]
+    likelihood.check_expectation(best.values, "the best fit")
     low, high = (
         float(likelihood.arrays.low[index]),
         float(likelihood.arrays.high[index]),

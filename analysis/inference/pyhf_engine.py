@@ -1,9 +1,10 @@
-"""Upper limits by CLs as pyhf calculates them: ``--engine pyhf``, and unknown modifiers."""
+"""Intervals as pyhf calculates them: ``--engine pyhf``, and unknown modifiers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from nuem.analysis.inference.asymptotic import Asymptotic
 from nuem.analysis.inference.backend import build_model, pyhf_numpy
 from nuem.inputs.errors import InferenceError
 
-__all__ = ["pyhf_asymptotic"]
+__all__ = ["PyhfProfile", "pyhf_asymptotic", "pyhf_profile"]
 
 _Array = NDArray[np.float64]
 
@@ -76,6 +77,137 @@ def pyhf_asymptotic(
         best_fit=best_fit, p0=p0, observed=edges[0], expected=tuple(edges[1:]),
         scan=curve.scan(), sparse=int((observed < 5).sum()), bins=observed.size,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PyhfProfile:
+    """Asymptotic profile interval about one minimum.
+
+    Attributes
+    ----------
+    best_fit, p0 : float
+    interval : tuple of float
+        Two-sided.
+    upper, expected : float and tuple of float
+        One-sided upper limit; expected ones at -2, -1, 0, 1, 2 standard deviations.
+    values, rise : list of float
+        -2 ln of the likelihood ratio where it was calculated.
+    """
+
+    best_fit: float
+    p0: float
+    interval: tuple[float, float]
+    upper: float
+    expected: tuple[float, ...]
+    values: list[float]
+    rise: list[float]
+
+
+def pyhf_profile(
+    spec: Mapping[str, Any],
+    *,
+    cl: float,
+    measurement: str | None = None,
+    name: str = "workspace",
+    progress: Callable[[str], None] | None = None,
+) -> PyhfProfile:
+    """Profile interval of a workspace with pyhf and MINUIT; the arguments as above.
+
+    One minimum is looked for, and the expected limits are those of the Asimov data
+    without signal.
+
+    Raises
+    ------
+    InferenceError
+        If a fit does not converge or there is no limit within the bounds.
+    """
+    from scipy.special import chdtri, ndtr, ndtri
+
+    say = progress or (lambda _: None)
+    with pyhf_numpy():
+        import pyhf
+
+        model, data = build_model(spec, name=name, measurement=measurement)
+        poi = model.config.poi_index
+        low, high = model.config.suggested_bounds()[poi]
+        say("best fit")
+        try:
+            curve = _Rise(model, data)
+            null, _ = pyhf.infer.mle.fixed_poi_fit(
+                max(low, 0.0), data, model, return_fitted_val=True
+            )
+            asimov = _Rise(model, np.asarray(model.expected_data(null)))
+            say("profile")
+            critical = float(chdtri(1, 1 - cl))
+            left = curve.edge(critical, low, inside=True)
+            right = curve.edge(critical, high)
+            upper = curve.edge(float(ndtri(cl)) ** 2, high)
+            wanted = [float(ndtri(cl)) + n for n in (-2, -1, 0, 1, 2)]
+            expected = [
+                asimov.edge(z * z, high) if z > 0 else asimov.best for z in wanted
+            ]
+            rise = curve(max(low, 0.0))
+        except pyhf.exceptions.FailedMinimization as error:
+            raise _failed(error, name) from None
+        edges = (right, upper, *expected)
+    if not all(map(math.isfinite, edges)):
+        raise InferenceError(
+            "no upper limit in range", file=name, field=model.config.poi_name,
+            expected="wider bounds of the parameter",
+        )  # fmt: skip
+    p0 = float(ndtr(-math.sqrt(rise))) * (1 if low >= 0 else 2)
+    values = sorted(curve.known)
+    return PyhfProfile(
+        best_fit=curve.best, p0=p0, interval=(left, right), upper=upper,
+        expected=tuple(expected), values=values, rise=[curve.known[v] for v in values],
+    )  # fmt: skip
+
+
+class _Rise:
+    """-2 ln of the likelihood ratio against the parameter of interest."""
+
+    def __init__(self, model: Any, data: _Array) -> None:
+        import pyhf
+
+        self._model, self._data = model, data
+        best, least = pyhf.infer.mle.fit(data, model, return_fitted_val=True)
+        self.best, self._least = float(best[model.config.poi_index]), float(least)
+        self.known: dict[float, float] = {self.best: 0.0}
+
+    def __call__(self, mu: float) -> float:
+        import pyhf
+
+        if mu not in self.known:
+            _, value = pyhf.infer.mle.fixed_poi_fit(
+                mu, self._data, self._model, return_fitted_val=True
+            )
+            self.known[mu] = max(float(value) - self._least, 0.0)
+        return self.known[mu]
+
+    def edge(self, level: float, bound: float, *, inside: bool = False) -> float:
+        """Where the rise passes a level on the way to a bound.
+
+        Without such a place it is the bound (`inside`) or infinite.
+        """
+        from scipy.optimize import toms748
+
+        near, step = self.best, 0.1 * (bound - self.best)
+        far = near + 0.1 * step
+        while self(far) < level:
+            if far == bound:
+                return bound if inside else math.inf
+            near, step = far, 2 * step
+            far = bound if abs(far + step - self.best) > abs(bound - self.best) else (
+                far + step
+            )  # fmt: skip
+        if near == far:
+            return far
+        return float(
+            toms748(
+                lambda mu: self(float(mu)) - level, near, far,
+                xtol=1e-6 * abs(far - near), rtol=1e-6,
+            )
+        )  # fmt: skip
 
 
 class _CLsCurve:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.inference.arrays import Arrays
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.files import atomic_path
@@ -96,7 +97,7 @@ def throw(
     parameters: Sequence[int] | None = None,
     starts: _Array | None = None,
     fluctuate_aux: bool = True,
-    tolerance: float = 1e-4,
+    tolerance: float = 1e-3,
     threads: int | None = None,
     shard: tuple[int, int] | None = None,
     keep: str | Path | None = None,
@@ -171,10 +172,12 @@ def throw(
 
     def block(start: int) -> int:
         stop = min(start + _BLOCK, size)
+        # each thread counts references to arrays of its own: a shared count is slow
+        arrays = Arrays._make(a.copy() for a in likelihood.arrays)
         ensemble.run_toys(
-            likelihood.arrays, truth, point, test is not None, means, aux_means,
+            arrays, truth, point, test is not None, means, aux_means,
             fluctuate_aux, likelihood.outer_free, slots, grid, tolerance, seed, stream,
-            begin + start, kernels.scratch(likelihood.arrays), statistic[start:stop],
+            begin + start, kernels.scratch(arrays), statistic[start:stop],
             best[start:stop], status[start:stop],
         )  # fmt: skip
         return stop - start

@@ -236,6 +236,44 @@ def cut_flow_arguments() -> dict[str, Any]:
     }
 
 
+def inference_arguments() -> dict[str, dict[str, Any]]:
+    """Arguments of the figures of an inference: a coupling with a mirror minimum."""
+    g = np.linspace(-1.5, 1.8, 67)
+    rise = 9.0 * (g * (g - 0.4) - 0.8) ** 2
+    rise = rise - rise.min()
+    critical = 2.7 - 0.8 * np.exp(-((g / 0.4) ** 2))
+    a, b, c, d = g[1:][np.diff(np.sign(critical - rise)) != 0]
+    header = {"experiment": "TEXONO-PCGe", "status": "simulated"}
+    true = np.linspace(0.0, 4.0, 41)
+    x, y = np.linspace(-3, 3, 61), np.linspace(-2, 2, 41)
+    ring = (x[:, None] ** 2 + 2.0 * y[None, :] ** 2 - 1.5) ** 2
+    names = ["gain", "flux", "efficiency of the trigger", "norm of the K lines"]
+    values, errors = [0.4, -1.1, 0.1, 1.8], [0.9, 0.5, 1.0, 0.7]
+    return {
+        "likelihood_scan": {
+            "values": g * 1e-12, "rise": rise, "critical": critical,
+            "intervals": [(a * 1e-12, b * 1e-12), (c * 1e-12, d * 1e-12)],
+            "parameter": r"$q_\nu$", "unit": "e", **header,
+        },
+        "belt": {
+            "values": true, "low": true - 1.64 + 0.3 * np.exp(-true),
+            "high": true + 1.64 - 0.36 * np.exp(-true), "measured": 1.0,
+            "parameter": "True signal", "estimate": "Measured signal", **header,
+        },
+        "region": {
+            "x": x * 1e-12, "y": y * 1e-12, "rise": ring, "critical": 1.2,
+            "best_fit": (1.22e-12, 0.0), "names": (r"$q_e$", r"$q_\mu$"), "unit": "e",
+            **header,
+        },
+        "pulls": {"names": names, "values": values, "errors": errors},
+        "impacts": {
+            "names": names, "up": [0.31, -0.22, 0.1, 0.02],
+            "down": [-0.28, 0.2, -0.11, -0.03], "pulls": [0.4, -1.1, 0.1, None],
+            "errors": [0.9, 0.5, 1.0, None],
+        },
+    }  # fmt: skip
+
+
 @pytest.fixture
 def examples() -> SimpleNamespace:
     """Arguments for every figure, made anew so that a test may change them."""
@@ -249,5 +287,6 @@ def examples() -> SimpleNamespace:
         cross_sections_band=cross_section_band_arguments(),
         photoabsorption=photoabsorption_arguments(),
         cls_scan=scan_arguments(),
+        **inference_arguments(),
     )
     return deepcopy(made)

@@ -13,9 +13,11 @@ import matplotlib as mpl
 import pytest
 from matplotlib.text import Text
 
+from nuem.plots.belts import belt, likelihood_scan, region
 from nuem.plots.cross_sections import cross_sections, rates
 from nuem.plots.limits import cls_scan
 from nuem.plots.photoabsorption import photoabsorption
+from nuem.plots.pulls import impacts, pulls
 from nuem.plots.spectra import band, cut_flow, residual, spectra
 
 if TYPE_CHECKING:
@@ -37,6 +39,11 @@ FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
     "photoabsorption": (photoabsorption, "photoabsorption", {}),
     "cls-scan": (cls_scan, "cls_scan", {}),
     "cls-scan-log": (cls_scan, "cls_scan", {"log": True}),
+    "likelihood-scan": (likelihood_scan, "likelihood_scan", {}),
+    "belt": (belt, "belt", {}),
+    "region": (region, "region", {}),
+    "pulls": (pulls, "pulls", {}),
+    "impacts": (impacts, "impacts", {}),
 }
 
 #: Limits that do not follow the height of the text in the legend.

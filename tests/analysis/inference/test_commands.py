@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -77,6 +78,21 @@ def test_fit_scan_gof_impacts(workspace: str, tmp_path: Path) -> None:
     assert [i["name"] for i in impacts["impacts"]] == ["gain"]
 
 
+def test_a_region_of_two_parameters(workspace: str, tmp_path: Path) -> None:
+    stem = str(tmp_path / "region")
+    call = ["scan", workspace, "--against", "gain", "--points", "9"]
+    found = answer(*call, "--figure", stem)
+    assert found["parameters"] == ["mu", "gain"]
+    assert Path(f"{stem}.png").exists()
+    rise, critical = np.array(found["rise"]), np.array(found["critical"])
+    # two degrees of freedom; both inside and outside are there
+    np.testing.assert_allclose(critical, -2 * np.log(0.1), rtol=1e-6)
+    assert 0.05 < np.mean(rise < critical) < 0.9
+    toys = answer(*call, "--toys", "100")
+    assert toys["toys"] == {"n": 100, "failed": 0, "seed": 1}
+    assert np.median(toys["critical"]) == pytest.approx(4.605, rel=0.35)
+
+
 def test_shards_and_merging(workspace: str, tmp_path: Path) -> None:
     keep = tmp_path / "keep"
     call = ["gof", workspace, "--toys", "200", "--keep", str(keep)]
@@ -108,6 +124,8 @@ def test_a_run_with_interference(tmp_path: Path) -> None:
         settings=["signals.0.method=stepped"],
     )
     assert result.limit.method == "feldman-cousins"
+    for name in ("likelihood-scan", "belt"):
+        assert next((tmp_path / "out").rglob(f"{name}.png")).stat().st_size > 5000
     assert result.limit.coupling is not None
     assert result.limit.coupling.intervals[0][0] < 0 < result.limit.coupling.upper_limit
     loaded = read_workspace(tmp_path / "out" / "workspace.hs3.json")

@@ -168,6 +168,69 @@ def test_pyhf_remains_an_engine() -> None:
     assert ours.poi.upper_limit == pytest.approx(theirs.poi.upper_limit, rel=2e-3)
 
 
+def test_pyhf_profiles_as_well() -> None:
+    spec = on_off(bins=2)
+    ours = upper_limit(spec, method="profile")
+    theirs = upper_limit(spec, method="profile", engine="pyhf")
+    assert (theirs.engine, theirs.method) == ("pyhf", "profile")
+    assert ours.poi.upper_limit == pytest.approx(theirs.poi.upper_limit, rel=5e-3)
+    assert ours.poi.intervals[0] == pytest.approx(theirs.poi.intervals[0], abs=2e-3)
+    # expected: toys here, Asimov data there
+    assert ours.expected_poi["0"] == pytest.approx(theirs.expected_poi["0"], rel=0.15)
+    with pytest.raises(InputError, match="not an engine of this method"):
+        upper_limit(spec, method="toys", engine="pyhf")
+    with pytest.raises(InputError, match="square of another"):
+        upper_limit(interfering(), method="profile", engine="pyhf", definition=SIGNED)
+
+
+def test_a_modifier_that_is_not_compiled_goes_to_pyhf(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if normsys were one that only pyhf knows."""
+    from nuem.analysis.inference import compiled
+
+    known = tuple(k for k in compiled.KNOWN if k != "normsys")
+    monkeypatch.setattr(compiled, "KNOWN", known)
+    for method in ("cls", "profile"):
+        found = upper_limit(on_off(bins=1), method=method)
+        assert found.engine == "pyhf"
+        assert "handed over to pyhf" in found.warnings[0]
+    with pytest.raises(InputError, match="no method feldman-cousins"):
+        upper_limit(on_off(bins=1), method="feldman-cousins")
+
+
+def test_a_negative_expectation_in_an_empty_bin_is_named() -> None:
+    """It would be as good as in pyhf, and better than no signal."""
+    spec = on_off(bins=2)
+    signal = spec["channels"][0]["samples"][0]
+    signal["data"] = [30.0, -2.0]
+    signal["modifiers"] = signal["modifiers"][:1]
+    for channel in spec["channels"]:
+        channel["samples"][-1]["modifiers"] = []
+        channel["samples"][-1]["data"] = [50.0, 4.0]
+    spec["observations"] = [
+        {"name": "on", "data": [170.0, 0.0]},
+        {"name": "off", "data": [50.0, 4.0]},
+    ]
+    for method in ("cls", "profile", "feldman-cousins"):
+        with pytest.raises(InferenceError, match=r"on\[1\]: negative expectation"):
+            upper_limit(spec, method=method, toys=100)
+    with pytest.raises(InferenceError, match="negative expectation"):
+        best_fit(spec)
+
+
+def test_the_power_constraint_stands_in_both_units() -> None:
+    definition = {"reference": 1e-12, "power": 2, "unit": "e", "symbol": "q"}
+    spec = on_off()
+    spec["observations"][0]["data"] = [n - 15 for n in spec["observations"][0]["data"]]
+    found = upper_limit(spec, definition=definition)
+    assert found.power_constrained is not None
+    assert found.expected_coupling is not None
+    assert found.power_constrained["poi"] == found.expected_poi["-1"]
+    assert found.power_constrained["coupling"] == found.expected_coupling["-1"]
+    assert found.poi.upper_limit < found.power_constrained["poi"]
+
+
 def test_toys_do_not_depend_on_threads_or_shards(tmp_path: Path) -> None:
     likelihood = Likelihood(on_off())
     truth = likelihood.fit(fixed={likelihood.poi: 0.1}).values
