@@ -118,7 +118,13 @@ class PublishedRow(Strict):
         if not ways and not self.published:
             msg = f"{self.id}: nothing published and nothing to calculate"
             raise ValueError(msg)
-        fitted = any(number.status == "fitted" for number in self.numbers.values())
+        fitted = any(n.status == "fitted" for n in self.numbers.values()) or any(
+            "fitted" in _statuses(changes)
+            for changes in (
+                self.changes,
+                *(v.changes for v in (self.as_printed, self.physical) if v),
+            )
+        )
         if fitted != (self.inputs == "fitted"):
             msg = f"{self.id}: inputs are {self.inputs!r}, the numbers say otherwise"
             raise ValueError(msg)
@@ -207,6 +213,16 @@ def load_published(group: str | Path) -> Group:
         return Group.model_validate(document)
     except ValidationError as error:
         raise one_line(error, document, path) from None
+
+
+def _statuses(node: Any) -> set[str]:
+    """Statuses of all numbers in the values of experiment files."""
+    if isinstance(node, dict):
+        found = {node["status"]} if isinstance(node.get("status"), str) else set()
+        return found.union(*(_statuses(value) for value in node.values()))
+    if isinstance(node, list):
+        return set().union(*(_statuses(value) for value in node))
+    return set()
 
 
 def _merged(block: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:

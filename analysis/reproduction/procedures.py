@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nuem.analysis.reproduction import counting
+from nuem.analysis.reproduction import belts, counting, on_off, pulls, rates, scaling
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.inputs.errors import InputError
 
@@ -22,7 +22,19 @@ class Entry:
 
 #: Name -> procedure.
 PROCEDURES: dict[str, Entry] = {
+    "belts": Entry(belts.belts, belts.FORMULA),
+    "combination": Entry(scaling.combination, scaling.COMBINATION_FORMULA),
     "counting": Entry(counting.counting, counting.FORMULA),
+    "from-moment": Entry(scaling.from_moment, scaling.MOMENT_FORMULA),
+    "massive-neutrino": Entry(
+        scaling.moment_of_a_massive_neutrino, scaling.NEUTRINO_FORMULA
+    ),
+    "on-off": Entry(on_off.on_off, on_off.FORMULA),
+    "projection": Entry(scaling.projection, scaling.PROJECTION_FORMULA),
+    "pulls": Entry(pulls.pulls, pulls.FORMULA),
+    "ratio": Entry(on_off.ratio, on_off.RATIO_FORMULA),
+    "sm-rate": Entry(rates.sm_rate, rates.SM_FORMULA),
+    "spectrum-range": Entry(rates.spectrum_range, rates.SPECTRUM_FORMULA),
 }
 
 

@@ -169,10 +169,21 @@ class Task:
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
-        """The experiments of the row, with its changes."""
+        """The experiments of the row, with its changes; ``NAME:key`` is for one."""
         return tuple(
-            self.bench.experiment(name, self.changes) for name in self.row.experiments
+            self.bench.experiment(name, self._changes_of(name))
+            for name in self.row.experiments
         )
+
+    def _changes_of(self, name: str) -> dict[str, Any]:
+        found = {}
+        for key, value in self.changes.items():
+            first, colon, rest = key.partition(":")
+            if not colon:
+                found[key] = value
+            elif first == name:
+                found[rest] = value
+        return found
 
     @property
     def experiment(self) -> Experiment:
