@@ -72,6 +72,9 @@ class PublishedRow(Strict):
         Intervals as printed; a number is an interval without length, an open end None.
     statistic, sided : str
         What the document says of them.
+    bound : "laboratory" or "indirect"
+        Whether a quoted limit is one of the laboratory, or of astrophysics, cosmology or
+        the neutrality of matter.
     inputs : "nominal" or "fitted"
         Whether a number below was fitted to a published one.
     procedure : str or None
@@ -97,6 +100,7 @@ class PublishedRow(Strict):
     published: list[tuple[_Finite | None, _Finite | None]] = Field(default_factory=list)
     statistic: Text
     sided: Literal["one", "two", "unstated", "none"]
+    bound: Literal["laboratory", "indirect"] = "laboratory"
     inputs: Literal["nominal", "fitted"] = "nominal"
     procedure: str | None = None
     experiments: list[str] = Field(default_factory=list)

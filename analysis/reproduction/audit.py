@@ -115,6 +115,7 @@ def reproduce(
     *,
     fresh: bool = False,
     progress: Callable[[str], None] | None = None,
+    bench: Bench | None = None,
 ) -> list[Row]:
     """Recompute published numbers.
 
@@ -126,6 +127,8 @@ def reproduce(
         Throw toys anew instead of taking the cached ones.
     progress : callable, optional
         Told what is being done.
+    bench : Bench, optional
+        In place of `fresh` and `progress`; holds fresh belts afterwards.
 
     Returns
     -------
@@ -142,7 +145,7 @@ def reproduce(
     >>> row.verdict, [round(1e12 * edge, 1) for edge in row.physical[0]]
     ('reproduced as printed', [-13.7, 13.8])
     """
-    bench = Bench(fresh=fresh, progress=progress or (lambda _: None))
+    bench = bench or Bench(fresh=fresh, progress=progress or (lambda _: None))
     rows = []
     for group, row in find(name):
         bench.progress(f"{group.name}: {row.id}")

@@ -34,7 +34,7 @@ from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.files import read_json
 from nuem.inputs.schema import Experiment
 
-__all__ = ["FORMULA", "Setting", "belts", "calibrated", "setting"]
+__all__ = ["FORMULA", "Setting", "belt_of", "belts", "calibrated", "setting"]
 
 _Array = NDArray[np.float64]
 
@@ -277,22 +277,33 @@ def _line(channel: Channel, edges: _Array, energy: float) -> _Array:
     return shape.counts(edges, energy_scale=1.0, resolution_scale=1.0)
 
 
+def belt_of(task: Task, made: Setting) -> tuple[Belt, tuple[tuple[float, float], ...]]:
+    """The belt of a row, from the cache or made anew, and the interval without toys.
+
+    Raises
+    ------
+    InferenceError
+        If the cached belt was made of other inputs.
+    """
+    reference = _asimov(made)
+    name = task.row.words["belt"]
+    if not task.bench.fresh:
+        return _cached(name, reference), reference
+    task.bench.progress(f"toys: {name}")
+    belt = calibrated(task, made)
+    task.bench.belts[name] = _document(belt, reference)
+    return belt, reference
+
+
 def belts(task: Task) -> Outcome:
     """Interval of the coupling where the expectation without signal is measured."""
     made = setting(task)
-    reference = _asimov(made)
-    name = task.row.words["belt"]
-    if task.bench.fresh:
-        task.bench.progress(f"toys: {name}")
-        belt = calibrated(task, made)
-        task.bench.kept.setdefault("belts", {})[name] = _document(belt, reference)
-    else:
-        belt = _cached(name, reference)
+    belt, reference = belt_of(task, made)
     x = np.linspace(belt.values[0], belt.values[-1], 8001)
     rise, _ = made.rise(np.zeros((1, made.on.size)), x)
     islands = crossings(x, rise[0], belt.at(x))
     if not islands or islands[-1][1] >= x[-1]:
-        raise InferenceError("the belt ends before the interval", field=name)
+        raise InferenceError("the belt ends before the interval", field=task.row.id)
     ends = [(a * made.unit, b * made.unit) for a, b in islands]
     values: tuple[Interval, ...] = tuple(ends)
     if made.power == 2:

@@ -9,8 +9,6 @@ from nuem.inputs.literature import load_published
 
 __all__ = ["interval_text", "markdown", "summary", "table"]
 
-_MARKS = {"e": "e", "mu_B": "μ_B", "1": ""}
-
 
 def interval_text(interval: Interval, digits: int = 3) -> str:
     """An interval, limit or number as it is printed.
@@ -86,9 +84,8 @@ def markdown(rows: Sequence[Row]) -> str:
             f"{here.document.citation} ({here.document.kind}). {here.about}", "",
             f"`nuem reproduce {group}`", "",
         ]  # fmt: skip
-        if group in _FIGURES:
-            name, caption = _FIGURES[group]
-            lines += [f"![{caption}](figures/{name}.png)", ""]
+        for name, caption in _FIGURES.get(group, {}).items():
+            lines += [f"![{caption}](figures/reproduction-{name}.png)", ""]
         lines += [
             "| row | published | as printed | physical | unit | verdict | why |",
             "|---|---|---|---|---|---|---|",
@@ -116,20 +113,23 @@ def _conditions(rows: Sequence[Row]) -> Iterable[str]:
 
 
 _FIGURES = {
-    "chen-2014": (
-        "reproduction-chen-2014",
-        "Residual of ON and OFF with the charge at its limit",
-    ),
-    "parada-2020-electrons": (
-        "reproduction-parada-2020-electrons",
-        "Profiles of chi^2, electron scattering",
-    ),
-    "parada-2020-nuclei": (
-        "reproduction-parada-2020-nuclei",
-        "Profiles of chi^2, scattering on nuclei",
-    ),
-    "basi-2025": ("reproduction-basi-2025", "Regions of two charges"),
-    "nugen-2025": ("reproduction-nugen-2025", "Confidence belts"),
+    "chen-2014": {
+        "chen-2014": "Residual of ON and OFF (simulated), and the charge at its limit"
+    },
+    "parada-2020-electrons": {
+        "parada-2020-electrons": "Profiles of chi^2 with the correct formula",
+        "parada-2020-electrons-as-printed": "Profiles of chi^2 with the printed formula",
+    },
+    "parada-2020-nuclei": {
+        "parada-2020-nuclei": "Profiles of chi^2 with the correct formula",
+        "parada-2020-nuclei-as-printed": "Profiles of chi^2 with the printed formula",
+    },
+    "basi-2025": {"basi-2025": "Regions of two charges"},
+    "nugen-2025": {
+        "nugen-2025-magnetic": "Belts of the magnetic moment",
+        "nugen-2025-transition": "Belts of the transition charge",
+        "nugen-2025-diagonal": "Belts of the diagonal charge",
+    },
 }
 
 _INTRODUCTION = """\

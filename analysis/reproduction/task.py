@@ -51,13 +51,16 @@ class Bench:
         Throw toys anew instead of taking the cached ones.
     progress : callable
         Told what is being done.
+    belts : dict
+        Belts that were made anew, as the cache holds them.
     """
 
     fresh: bool = False
     progress: Callable[[str], None] = lambda _: None
     _templates: dict[str, Template] = field(default_factory=dict, repr=False)
     _experiments: dict[str, Experiment] = field(default_factory=dict, repr=False)
-    kept: dict[str, Any] = field(default_factory=dict, repr=False)
+    _spectra: dict[str, Flux] = field(default_factory=dict, repr=False)
+    belts: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def experiment(self, name: str, changes: Mapping[str, Any]) -> Experiment:
         """A shipped experiment with changes by dotted key."""
@@ -225,12 +228,13 @@ class Task:
         fractions = source.fission_fractions.values
         name = f"per fission of {fractions}, {scaling}, captures {captures}"
         key = f"{source.conversion}, {name}"
-        if key not in self.bench.kept:
-            self.bench.kept[key] = per_fission(
+        spectra = self.bench._spectra
+        if key not in spectra:
+            spectra[key] = per_fission(
                 fractions, scaling=scaling, conversion=source.conversion,
                 captures={"yes": None, "no": 0.0}[captures],
             )  # fmt: skip
-        return self.bench.kept[key], name
+        return spectra[key], name
 
 
 def channels_with_source(experiment: Experiment) -> list[Channel]:

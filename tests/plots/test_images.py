@@ -13,7 +13,9 @@ import matplotlib as mpl
 import pytest
 from matplotlib.text import Text
 
+from nuem.plots.comparisons import belts, profiles, regions
 from nuem.plots.cross_sections import cross_sections, rates
+from nuem.plots.ladder import ladder
 from nuem.plots.limits import cls_scan
 from nuem.plots.spectra import band, cut_flow, residual, spectra
 
@@ -34,6 +36,10 @@ FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
     "cross-sections": (cross_sections, "cross_sections", {}),
     "cls-scan": (cls_scan, "cls_scan", {}),
     "cls-scan-log": (cls_scan, "cls_scan", {"log": True}),
+    "ladder": (ladder, "ladder", {}),
+    "profiles": (profiles, "profiles", {}),
+    "belts": (belts, "belts", {}),
+    "regions": (regions, "regions", {}),
 }
 
 #: Limits that do not follow the height of the text in the legend.
