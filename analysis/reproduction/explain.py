@@ -11,6 +11,7 @@ from nuem.analysis.reproduction.procedures import procedure
 from nuem.analysis.reproduction.report import interval_text
 from nuem.analysis.reproduction.rows import Row
 from nuem.analysis.reproduction.task import Bench, Task
+from nuem.inputs.catalogue import bin_edges
 from nuem.inputs.literature import Group, PublishedRow, Variant
 from nuem.inputs.quantities import Curve, NumberTable, Quantity, statuses
 from nuem.inputs.schema import Experiment
@@ -113,6 +114,12 @@ def _variant(row: PublishedRow, variant: Variant, bench: Bench) -> Iterator[str]
 
 
 def _inputs(experiment: Experiment) -> Iterator[str]:
+    observable = experiment.observables[0]
+    edges = bin_edges(observable)
+    yield (
+        f"    observables.{observable.name}.binning = {edges[0]:g} to {edges[-1]:g} "
+        f"{observable.unit}, bins: {edges.size - 1}"
+    )
     for field, number in statuses(experiment):
         if isinstance(number, Quantity):
             value = f"{number.value:g} {number.unit}"
