@@ -12,6 +12,7 @@ from nuem.plots.labels import axis_label, experiment_label
 from nuem.plots.style import GREY, hep_style, new_figure, series
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["Rung", "ladder"]
@@ -133,12 +134,10 @@ def ladder(
     return fig
 
 
-def _legend(ax: object, ours: str, theirs: str, cited: bool) -> None:
-    from matplotlib.axes import Axes
+def _legend(ax: Axes, ours: str, theirs: str, cited: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    assert isinstance(ax, Axes)
     handles: list[Line2D | Patch] = [
         Line2D(
             [], [], linestyle="none", marker="o", markerfacecolor="none",

@@ -7,7 +7,7 @@ poster of nuGeN (2025) set limits on the amplitude of the signal in such a resid
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ with it: Delta chi^2 <= z^2 in q, all islands; free residuals are profiled"""
 RATIO_FORMULA = FORMULA + "\nratio = limit with free electrons / limit with the atom"
 
 
+@dataclass(frozen=True, eq=False)
 class Residual:
     """Signal and error of the residual in each bin.
 
@@ -63,13 +64,10 @@ class Residual:
         Bins that are not masked.
     """
 
-    def __init__(
-        self, edges: _Array, signal: _Array, variance: _Array, used: NDArray[np.bool_]
-    ) -> None:
-        self.edges = edges
-        self.signal = signal
-        self.variance = variance
-        self.used = used
+    edges: _Array
+    signal: _Array
+    variance: _Array
+    used: NDArray[np.bool_]
 
 
 def sharp(experiment: Experiment) -> Experiment:
