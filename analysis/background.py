@@ -146,6 +146,7 @@ def component_counts(
             shape.index.value if parameter is None else parameter,
         )
     elif isinstance(shape, schema.Lines):
+        assert channel.response.resolution is not None  # the schema asks for it
         unit = models.Lines(
             [line.energy.canonical for line in shape.lines],
             [line.intensity.canonical for line in shape.lines],

@@ -228,7 +228,9 @@ class Drawing:
         from nuem.plots.selection import cut_flow
 
         titles = self._titles()
-        names = [cut.title for cut in self._experiment.events.cuts]
+        layout = self._experiment.events
+        assert layout is not None  # nothing was selected without one
+        names = [cut.title for cut in layout.cuts]
         figure = cut_flow(
             cuts=["all events", *names, "in the histogram"],
             counts={

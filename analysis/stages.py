@@ -46,6 +46,11 @@ Progress = Callable[[str], None]
 def event_plan(experiment: Experiment) -> EventPlan:
     """What to do with the events of an experiment.
 
+    Raises
+    ------
+    InputError
+        If it has none, but a published number in place of them.
+
     Examples
     --------
     >>> from nuem.inputs.catalogue import load_experiment
@@ -58,6 +63,12 @@ def event_plan(experiment: Experiment) -> EventPlan:
     from nuem.analysis.events.selection import Cut, Derived
 
     layout = experiment.events
+    if layout is None:
+        raise InputError(
+            "there are no events: a published number stands for them",
+            file=experiment.name, field="observation", found=experiment.observation,
+            expected="counts (nuem reproduce compares published numbers)",
+        )  # fmt: skip
     specs = []
     for channel in channels(experiment):
         selects = [

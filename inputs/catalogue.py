@@ -17,6 +17,7 @@ from nuem.inputs.detectors import Detector, Period, Region, Response
 from nuem.inputs.errors import InputError
 from nuem.inputs.observation import Observable, Segment
 from nuem.inputs.schema import Experiment
+from nuem.inputs.validation import one_line
 from nuem.inputs.yaml import read_yaml, scalar
 
 __all__ = [
@@ -114,7 +115,7 @@ def load_experiment(experiment: str | Path, settings: Iterable[str] = ()) -> Exp
     try:
         return Experiment.model_validate(document)
     except ValidationError as error:
-        raise _one_line(error, document, path) from None
+        raise one_line(error, document, path) from None
 
 
 def experiment_schema() -> dict[str, Any]:
@@ -263,33 +264,3 @@ def _index(node: Sequence[Any], step: str, path: str) -> int:
         return int(step)
     named = ", ".join(str(n) for n in names if n) or f"0 to {len(node) - 1}"
     raise InputError("--set: no such member", field=path, expected=named)
-
-
-def _one_line(
-    error: ValidationError, document: dict[str, Any], path: Path
-) -> InputError:
-    details = error.errors(include_url=False)
-    first = details[0]
-    # in a union of kinds the location names the model tried, which is not a key
-    field: list[str] = []
-    node: Any = document
-    for step in first["loc"]:
-        if isinstance(node, list) and isinstance(step, int) and step < len(node):
-            node = node[step]
-            name = node.get("name") if isinstance(node, dict) else None
-            field.append(str(name if isinstance(name, str) else step))
-        elif isinstance(node, dict) and step in node:
-            node = node[step]
-            field.append(str(step))
-        elif first["type"] == "missing" and step == first["loc"][-1]:
-            field.append(str(step))
-    problem = first["msg"].removeprefix("Value error, ")
-    problem = problem[:1].lower() + problem[1:]
-    found = None
-    if first["type"] == "extra_forbidden":
-        problem = "unknown key"
-    elif not isinstance(first["input"], dict | list):
-        found = repr(first["input"])
-    if len(details) > 1:
-        problem += f" (and {len(details) - 1} more)"
-    return InputError(problem, file=path, field=".".join(field) or None, found=found)

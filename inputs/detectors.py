@@ -26,8 +26,9 @@ class Response(Strict):
 
     Attributes
     ----------
-    resolution : Curve
-        Gaussian sigma in keV as a function of the true energy E in keV.
+    resolution : Curve or None
+        Gaussian sigma in keV as a function of the true energy E in keV; null says
+        that none is modelled.
     kernel_width : float
         The kernel is cut at this many sigma.
     floor : Energy
@@ -43,7 +44,7 @@ class Response(Strict):
         From recoils of nuclei to ionisation; all of the above acts on the latter.
     """
 
-    resolution: Curve
+    resolution: Curve | None
     kernel_width: Annotated[float, Field(gt=0, le=10)]
     floor: Energy
     max_below_floor: Annotated[float, Field(ge=0, le=1)] = 0.1

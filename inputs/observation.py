@@ -1,4 +1,4 @@
-"""What is counted: the layout of the files, cuts, observables and their bins."""
+"""What is counted: files, cuts, observables and bins; or one number in place of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,24 @@ from pydantic import Field, field_validator, model_validator
 from nuem.inputs.backgrounds import Name
 from nuem.inputs.fields import ExpressionText, Text
 from nuem.inputs.quantities import (
+    Count,
+    FissionCrossSection,
+    Fraction,
     Strict,
 )
 
-__all__ = ["Calibration", "Cut", "EventLayout", "Observable", "RunsLayout", "Segment"]
+__all__ = [
+    "Calibration",
+    "Cut",
+    "EventLayout",
+    "EventTotal",
+    "FissionTotal",
+    "Observable",
+    "RatioTotal",
+    "RunsLayout",
+    "Segment",
+    "Total",
+]
 
 
 class Segment(Strict):
@@ -99,3 +113,39 @@ class Calibration(Strict):
             msg = "expected a quantile below and one above 0.5"
             raise ValueError(msg)
         return value
+
+
+class EventTotal(Strict):
+    """Events that the Standard Model gives; the prediction is scaled to them.
+
+    The error is that of counting.
+    """
+
+    kind: Literal["events"]
+    expected: Count
+
+
+class FissionTotal(Strict):
+    """A cross section of one electron per fission, with the error of its measurement."""
+
+    kind: Literal["cross-section"]
+    error: FissionCrossSection
+
+
+class RatioTotal(Strict):
+    """A rate over that of the Standard Model, with the error of its measurement."""
+
+    kind: Literal["ratio"]
+    error: Fraction
+
+    @field_validator("error")
+    @classmethod
+    def _is_above_zero(cls, error: Fraction) -> Fraction:
+        if error.value == 0:
+            msg = "error must be above 0"
+            raise ValueError(msg)
+        return error
+
+
+#: One number that stands for all events of an experiment, told apart by its ``kind``.
+Total = Annotated[EventTotal | FissionTotal | RatioTotal, Field(discriminator="kind")]

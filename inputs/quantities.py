@@ -20,10 +20,12 @@ from nuem.inputs.expressions import parse
 from nuem.inputs.vocabulary import UNITS
 
 __all__ = [
+    "Count",
     "CouplingValue",
     "Curve",
     "Energy",
     "Exposure",
+    "FissionCrossSection",
     "Fraction",
     "FreeNumber",
     "Length",
@@ -204,6 +206,22 @@ class Fraction(Quantity):
     dimension: ClassVar[str] = "fraction"
     value: _NotNegative
     unit: Literal["1", "%"]
+
+
+class Count(Quantity):
+    """A number of events."""
+
+    dimension: ClassVar[str] = "count"
+    value: _Positive
+    unit: Literal["events"]
+
+
+class FissionCrossSection(Quantity):
+    """A cross section of one electron, folded with the antineutrinos of a fission."""
+
+    dimension: ClassVar[str] = "fission cross section"
+    value: _Positive
+    unit: Literal["cm2/fission"]
 
 
 class CouplingValue(Quantity):

@@ -11,13 +11,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nuem.inputs.backgrounds import Background, FreePerBin, HalfLife, Name
+from nuem.inputs.backgrounds import Background, FreePerBin, HalfLife, Lines, Name
 from nuem.inputs.detectors import Detector, Override, Period, Region
+from nuem.inputs.documents import Document, Published
 from nuem.inputs.fields import Text
 from nuem.inputs.observation import (
     Calibration,
     EventLayout,
     Observable,
+    Total,
 )
 from nuem.inputs.quantities import (
     CouplingValue,
@@ -40,16 +42,7 @@ from nuem.inputs.vocabulary import (
     WeakCouplings,
 )
 
-__all__ = ["Coupling", "Document", "Experiment", "Published", "Signal", "Systematic"]
-
-
-class Document(Strict):
-    """Where the experiment is described."""
-
-    kind: Literal["journal", "preprint", "slides", "poster"]
-    citation: Text
-    doi: str | None = None
-    arxiv: str | None = None
+__all__ = ["Coupling", "Experiment", "Signal", "Systematic"]
 
 
 class Coupling(Strict):
@@ -195,20 +188,13 @@ class Systematic(Strict):
         return self
 
 
-class Published(Strict):
-    """A published interval on a coupling, for comparison."""
-
-    process: Process
-    interval: tuple[float | None, float | None]
-    unit: Literal["e", "mu_B", "cm^2"]
-    cl: Annotated[float, Field(gt=0, lt=1)]
-    statistic: Text
-    sided: Literal["one", "two", "unstated"]
-    place: Text
-
-
 class Experiment(Strict):
-    """One experiment: all that an analysis needs to know besides its events."""
+    """One experiment: all that an analysis needs to know besides its events.
+
+    ``observation: counts`` stands for events in files, with backgrounds. ``total``
+    stands for one published number, of which there are no events: `total` says what
+    it is, and a chi^2 of one bin is all that can be done with it.
+    """
 
     name: Name
     title: Text
@@ -221,11 +207,12 @@ class Experiment(Strict):
     periods: list[Period] = Field(min_length=1)
     regions: list[Region] = Field(min_length=1)
     overrides: list[Override] = Field(default_factory=list)
-    observation: Literal["counts"]
+    observation: Literal["counts", "total"]
+    total: Total | None = None
     observables: list[Observable] = Field(min_length=1, max_length=1)
-    events: EventLayout
+    events: EventLayout | None = None
     calibration: Calibration | None = None
-    backgrounds: list[Background] = Field(min_length=1)
+    backgrounds: list[Background] = Field(default_factory=list)
     systematics: list[Systematic] = Field(default_factory=list)
     simulation: Simulation | None = None
     published: list[Published] = Field(default_factory=list)
@@ -337,6 +324,52 @@ class Experiment(Strict):
             len(self.detectors) > 1 or len(self.regions) > 1
         ):
             msg = "periods: with several detectors or regions give 'live_time'"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _observation_has_its_fields(self) -> Experiment:
+        counted = ["events", "backgrounds"]
+        needed, wrong = counted, ["total"]
+        if self.observation == "total":
+            wrong = [*counted, "calibration", "systematics", "simulation"]
+            needed = ["total"]
+        for name in needed:
+            if getattr(self, name) in (None, []):
+                msg = f"observation {self.observation!r} needs {name!r}"
+                raise ValueError(msg)
+        for name in wrong:
+            if getattr(self, name) not in (None, []):
+                msg = f"observation {self.observation!r} has no {name!r}"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _total_has_one_bin(self) -> Experiment:
+        if self.total is None:
+            return self
+        first, *others = self.observables[0].binning
+        if others or round((first.stop - first.start) / first.width) != 1:
+            msg = "observables: a total has one bin"
+            raise ValueError(msg)
+        if self.total.kind == "cross-section" and any(
+            signal.process.on_nuclei for signal in self.signals
+        ):
+            msg = "total: a cross section per fission is that of electrons"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _lines_have_a_width(self) -> Experiment:
+        lines = [b.name for b in self.backgrounds if isinstance(b.shape, Lines)]
+        sharp = [d.name for d in self.detectors if d.response.resolution is None]
+        sharp += [
+            f"overrides.{n}"
+            for n, o in enumerate(self.overrides)
+            if o.response is not None and o.response.resolution is None
+        ]
+        if lines and sharp:
+            msg = f"backgrounds.{lines[0]}: lines need the resolution of {sharp[0]!r}"
             raise ValueError(msg)
         return self
 

@@ -173,6 +173,8 @@ UNITS: dict[str, dict[str, float]] = {
     "fraction": {"1": 1.0, "%": 0.01},
     "power": {"GW": 1.0, "MW": 1e-3},
     "length": {"m": 1.0, "cm": 0.01},
+    "count": {"events": 1.0},
+    "fission cross section": {"cm2/fission": 1.0},
     "coupling": {"e": 1.0, "mu_B": 1.0, "cm^2": 1.0},
 }
 

@@ -32,6 +32,7 @@ _COMMANDS = {
     "scan": ("diagnosing", "scan", "-2 ln L against a parameter, and its islands."),
     "gof": ("diagnosing", "gof", "Goodness of fit, saturated and by toys."),
     "impacts": ("diagnosing", "impacts", "What each parameter does to the result."),
+    "reproduce": ("reproducing", "reproduce", "Published numbers beside ours."),
     "merge": ("merging", "merge", "Put shards of toys together."),
 }
 

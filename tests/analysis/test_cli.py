@@ -27,7 +27,8 @@ HEAVY = (
 )  # fmt: skip
 COMMANDS = (
     "run", "list", "info", "cross-section", "simulate", "histogram", "template",
-    "workspace", "limit", "fit", "scan", "gof", "figures", "impacts", "merge", "atom",
+    "workspace", "limit", "fit", "scan", "gof", "figures", "impacts", "merge",
+    "reproduce", "atom",
 )  # fmt: skip
 
 

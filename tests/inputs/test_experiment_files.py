@@ -222,3 +222,46 @@ def test_schema_is_json_and_closed() -> None:
     assert set(schema["$defs"]["Mass"]["required"]) == {
         "value", "unit", "status", "source",
     }  # fmt: skip
+
+
+TOTAL = {
+    "events beside a total": ("conus", "events={}", "has no 'events'"),
+    "a total beside events": (
+        "texono-pcge",
+        "total={kind: ratio, error: {value: 20, unit: '%', status: assumed, source: x}}",
+        "has no 'total'",
+    ),
+    "no total": ("conus", "total=null", "needs 'total'"),
+    "no backgrounds": ("texono-pcge", "backgrounds=[]", "needs 'backgrounds'"),
+    "several bins of a total": (
+        "conus", "observables.0.binning.0.width=10", "one bin",
+    ),
+    "nuclei in a cross section per fission": (
+        "conus",
+        ("total={kind: cross-section, error: {value: 1e-44, unit: cm2/fission, "
+        "status: assumed, source: x}}"),
+        "that of electrons",
+    ),
+    "an error of zero": (
+        "munu",
+        "total={kind: ratio, error: {value: 0, unit: '1', status: assumed, source: x}}",
+        "above 0",
+    ),
+    "lines without a resolution": (
+        "texono-pcge", "detectors.pcge.response.resolution=null", "lines need",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOTAL)
+def test_totals_and_counts_are_not_mixed(name: str) -> None:
+    experiment, setting, message = TOTAL[name]
+    with pytest.raises(InputError, match=message):
+        load_experiment(experiment, [setting])
+
+
+def test_a_total_has_no_events_to_select() -> None:
+    from nuem.analysis.stages import event_plan
+
+    with pytest.raises(InputError, match="a published number stands for them"):
+        event_plan(load_experiment("conus"))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nuem.plots.ladder import Rung
 from nuem.plots.points import difference, rate
 
 EXPOSURES = {"ON": 124.2, "OFF": 70.3}
@@ -274,6 +275,59 @@ def inference_arguments() -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+def ladder_arguments() -> dict[str, Any]:
+    """Arguments of `ladder`: limits of three kinds over many decades."""
+    return {
+        "rungs": [
+            Rung("reactor, electrons", 2.1e-12, 2.5e-12),
+            Rung("reactor, nuclei as printed", 1.8e-14, 2.1e-12),
+            Rung("spallation source", 3.9e-7),
+            Rung("projection", None, 6.3e-14),
+            Rung("cooling of stars", 2e-14, cited=True),
+            Rung("neutrality of matter", 3e-21, cited=True),
+        ],
+        "note": "90% CL",
+    }
+
+
+def profiles_arguments() -> dict[str, Any]:
+    """Arguments of `profiles`: parabolas and their sum."""
+    q = np.linspace(-3e-12, 3e-12, 61)
+    one, two = 2.7 * (q / 1.6e-12) ** 2, 2.7 * ((q + 2e-13) / 1.1e-12) ** 2
+    return {
+        "curves": {"one": (q, one), "two": (q, two), "combined": (q, one + two)},
+        "note": "statistical errors",
+    }
+
+
+def belts_arguments() -> dict[str, Any]:
+    """Arguments of `belts`: two straight belts."""
+    y = np.linspace(0.0, 8.0, 33)
+    return {
+        "curves": {
+            "without fit": (y, y - 3.0, y + 3.0),
+            "with fit": (y, y - 1.8, y + 1.8),
+        },
+        "parameter": "True amplitude",
+        "estimate": "Estimated amplitude",
+        "experiment": "nuGeN",
+        "status": "toys",
+    }
+
+
+def regions_arguments() -> dict[str, Any]:
+    """Arguments of `regions`: two ellipses, one of them off centre."""
+    x = np.linspace(-9e-7, 9e-7, 91)
+    a, b = np.meshgrid(x, x, indexing="ij")
+    wide = 4.6 * ((a / 6e-7) ** 2 + (b / 6.5e-7) ** 2 + 0.3 * a * b / 4e-13)
+    narrow = 4.6 * (((a + 2e-8) / 1.8e-7) ** 2 + (b / 1.9e-7) ** 2)
+    return {
+        "curves": {"correct formula": (x, x, wide), "as printed": (x, x, narrow)},
+        "names": (r"$q_{\nu_e}$", r"$q_{\nu_\mu}$"),
+        "experiment": "CDEX-10",
+    }
+
+
 @pytest.fixture
 def examples() -> SimpleNamespace:
     """Arguments for every figure, made anew so that a test may change them."""
@@ -288,5 +342,9 @@ def examples() -> SimpleNamespace:
         photoabsorption=photoabsorption_arguments(),
         cls_scan=scan_arguments(),
         **inference_arguments(),
+        ladder=ladder_arguments(),
+        profiles=profiles_arguments(),
+        belts=belts_arguments(),
+        regions=regions_arguments(),
     )
     return deepcopy(made)

@@ -14,7 +14,9 @@ import pytest
 from matplotlib.text import Text
 
 from nuem.plots.belts import belt, likelihood_scan, region
+from nuem.plots.comparisons import belts, profiles, regions
 from nuem.plots.cross_sections import cross_sections, rates
+from nuem.plots.ladder import ladder
 from nuem.plots.limits import cls_scan
 from nuem.plots.photoabsorption import photoabsorption
 from nuem.plots.pulls import impacts, pulls
@@ -44,6 +46,10 @@ FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
     "region": (region, "region", {}),
     "pulls": (pulls, "pulls", {}),
     "impacts": (impacts, "impacts", {}),
+    "ladder": (ladder, "ladder", {}),
+    "profiles": (profiles, "profiles", {}),
+    "belts": (belts, "belts", {}),
+    "regions": (regions, "regions", {}),
 }
 
 #: Limits that do not follow the height of the text in the legend.

@@ -1,0 +1,1 @@
+"""Published numbers beside ours: each a row that anyone can recompute."""
