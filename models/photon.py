@@ -245,8 +245,8 @@ def absorption_breakpoints(
 
     Examples
     --------
-    >>> absorption_breakpoints("Ge", "elam", 1.3, 20.0)
-    array([ 1.4146, 11.103 ])
+    >>> absorption_breakpoints("Ge", "elam", 9.0, 14.0).round(3)
+    array([10.   , 11.103, 11.103])
     """
     name = as_photoabsorption(table)
     low_kev, high_kev = not_negative([low_kev, high_kev], "low_kev, high_kev")
