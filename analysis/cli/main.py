@@ -31,7 +31,8 @@ _COMMANDS = {
     "scan": ("diagnosing", "scan", "-2 ln L against a parameter, and its islands."),
     "gof": ("diagnosing", "gof", "Goodness of fit, saturated and by toys."),
     "impacts": ("diagnosing", "impacts", "What each parameter does to the result."),
-    "merge": ("merging", "merge", "Put shards of toys together."),
+    "manifest": ("events", "manifest", "sha256, entries and live time of files."),
+    "merge": ("merging", "merge", "Put shards of toys or histograms together."),
 }
 
 

@@ -2,13 +2,15 @@
 
 Plain functions of (file, tree, branches, first, last): each opens the file
 itself, so that it runs alike in threads, in other processes and on other
-machines. uproot is imported inside, since it takes long to import.
+machines. Within one thread an `OpenFile` can stand in place of the path; opening a
+small file takes longer than reading it. uproot is imported inside, since it takes
+long to import.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,17 @@ import numpy as np
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 
-__all__ = ["TreeInfo", "describe_tree", "open_tree", "read", "reading"]
+__all__ = [
+    "OpenFile",
+    "TreeInfo",
+    "column_types",
+    "describe_tree",
+    "open_file",
+    "open_tree",
+    "read",
+    "reading",
+    "tree_names",
+]
 
 _RNTUPLES = ("ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 _TREES = ("TTree", "TNtuple", "TNtupleD", "TChain", *_RNTUPLES)
@@ -41,8 +53,62 @@ class TreeInfo:
     branches: frozenset[str]
 
 
+class OpenFile:
+    """A ROOT file that is open, with the trees that were taken out of it.
+
+    Parameters
+    ----------
+    path : str or Path
+        As it was given; it names the file in errors.
+    root : uproot object
+        The directory at the top of the file.
+    """
+
+    def __init__(self, path: str | Path, root: Any) -> None:
+        self.path = path
+        self._root = root
+        self._trees: dict[str, Any] = {}
+        with reading(path, None):
+            self.classes: dict[str, str] = root.classnames(cycle=False)
+
+    def __str__(self) -> str:
+        """Return the path."""
+        return str(self.path)
+
+    @property
+    def trees(self) -> tuple[str, ...]:
+        """Names of the TTrees and RNTuples, sorted."""
+        return tuple(sorted(n for n, kind in self.classes.items() if kind in _TREES))
+
+    def tree(self, name: str) -> Any:
+        """Return a tree of the file, as uproot has it.
+
+        Raises
+        ------
+        InputError
+            If there is no such tree, or it cannot be read.
+        """
+        if name in self._trees:
+            return self._trees[name]
+        expected = "a file that holds trees"
+        if self.trees:
+            expected = "one of " + shorten(", ".join(self.trees), 400)
+        kind = self.classes.get(name)
+        if kind is None:
+            raise InputError(
+                "no such tree", file=self.path, field=name, expected=expected
+            )
+        if kind not in _TREES:
+            raise InputError(
+                "not a tree", file=self.path, field=name, found=kind, expected=expected
+            )
+        with reading(self.path, name):
+            self._trees[name] = self._root[name]
+        return self._trees[name]
+
+
 @contextmanager
-def reading(file: str | Path, field: str | None) -> Iterator[None]:
+def reading(file: str | Path | OpenFile, field: str | None) -> Iterator[None]:
     """Turn what uproot raises on damaged files into an InputError.
 
     Damage shows as OSError, ValueError, TypeError, KeyError, AssertionError,
@@ -64,35 +130,30 @@ def reading(file: str | Path, field: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def open_file(file: str | Path) -> Iterator[Any]:
+def open_file(file: str | Path | OpenFile) -> Iterator[OpenFile]:
     """Open a ROOT file for reading, with errors of one line.
+
+    Parameters
+    ----------
+    file : str, Path or OpenFile
+        ROOT file on a local disk; one that is open is handed on as it is.
+
+    Yields
+    ------
+    OpenFile
 
     Raises
     ------
     InputError
         If there is no such file, or it is not a complete ROOT file.
     """
+    if isinstance(file, OpenFile):
+        yield file
+        return
     import uproot
 
     path = Path(file)
-    expected = "a ROOT file"
-    try:
-        if path.is_dir():
-            raise InputError(
-                "cannot be read", file=file, found="a directory", expected=expected
-            )
-        with path.open("rb") as stream:
-            magic = stream.read(4)
-            size = path.stat().st_size
-    except FileNotFoundError as error:
-        raise InputError("no such file", file=file, expected=expected) from error
-    except OSError as error:
-        raise InputError(
-            "cannot be read", file=file, found=error.strerror, expected=expected
-        ) from error
-    if magic != b"root":
-        found = f"the first bytes {magic!r}" if magic else "an empty file"
-        raise InputError("not a ROOT file", file=file, found=found, expected=expected)
+    size = _checked_size(path, file)
     with reading(file, None):
         # plain reads: a memory map of a file that shrinks would end the process;
         # no caches: each range is read once, and they would keep it in memory
@@ -112,16 +173,39 @@ def open_file(file: str | Path) -> Iterator[Any]:
                 found=f"{size} bytes",
                 expected=f"{end} bytes",
             )
-        yield root
+        yield OpenFile(file, root)
+
+
+def _checked_size(path: Path, file: str | Path) -> int:
+    """Return the bytes of a file that begins like a ROOT file."""
+    expected = "a ROOT file"
+    try:
+        if path.is_dir():
+            raise InputError(
+                "cannot be read", file=file, found="a directory", expected=expected
+            )
+        with path.open("rb") as stream:
+            magic = stream.read(4)
+            size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise InputError("no such file", file=file, expected=expected) from error
+    except OSError as error:
+        raise InputError(
+            "cannot be read", file=file, found=error.strerror, expected=expected
+        ) from error
+    if magic != b"root":
+        found = f"the first bytes {magic!r}" if magic else "an empty file"
+        raise InputError("not a ROOT file", file=file, found=found, expected=expected)
+    return size
 
 
 @contextmanager
-def open_tree(file: str | Path, tree: str) -> Iterator[Any]:
+def open_tree(file: str | Path | OpenFile, tree: str) -> Iterator[Any]:
     """Open a TTree or RNTuple of a ROOT file.
 
     Parameters
     ----------
-    file : str or Path
+    file : str, Path or OpenFile
         ROOT file on a local disk.
     tree : str
         Name, with folders (``raw/events``).
@@ -136,24 +220,23 @@ def open_tree(file: str | Path, tree: str) -> Iterator[Any]:
     InputError
         If the file or the tree cannot be read.
     """
-    with open_file(file) as root:
-        with reading(file, tree):
-            classes = root.classnames(cycle=False)
-        trees = sorted(name for name, kind in classes.items() if kind in _TREES)
-        expected = "one of " + ", ".join(trees) if trees else "a file that holds trees"
-        kind = classes.get(tree)
-        if kind is None:
-            raise InputError("no such tree", file=file, field=tree, expected=expected)
-        if kind not in _TREES:
-            raise InputError(
-                "not a tree", file=file, field=tree, found=kind, expected=expected
-            )
-        with reading(file, tree):
-            opened = root[tree]
-        yield opened
+    with open_file(file) as opened:
+        yield opened.tree(tree)
 
 
-def describe_tree(file: str | Path, tree: str) -> TreeInfo:
+def tree_names(file: str | Path | OpenFile) -> tuple[str, ...]:
+    """Return the names of all trees of a file, sorted.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    with open_file(file) as opened:
+        return opened.trees
+
+
+def describe_tree(file: str | Path | OpenFile, tree: str) -> TreeInfo:
     """Return the number of entries and the branches of a tree.
 
     Raises
@@ -165,15 +248,39 @@ def describe_tree(file: str | Path, tree: str) -> TreeInfo:
         return TreeInfo(int(opened.num_entries), frozenset(_columns(opened)))
 
 
+def column_types(
+    file: str | Path | OpenFile, tree: str, branches: Collection[str]
+) -> dict[str, str]:
+    """Return the types of some columns, as C++ writes them (``float``, ``int32_t``).
+
+    Raises
+    ------
+    InputError
+        If the file, the tree or a branch cannot be read.
+    """
+    with open_tree(file, tree) as opened, reading(file, tree):
+        columns = _columns(opened)
+        return {
+            name: str(columns[name].column.typename).replace("std::", "")
+            for name in sorted(branches)
+        }
+
+
 def read(
-    file: str | Path, tree: str, branches: Collection[str], first: int, last: int
+    file: str | Path | OpenFile,
+    tree: str,
+    branches: Collection[str],
+    first: int,
+    last: int,
 ) -> dict[str, Any]:
     """Read a range of entries.
 
     Parameters
     ----------
-    file, tree : str
-        ROOT file, and the name of a TTree or RNTuple in it.
+    file : str, Path or OpenFile
+        ROOT file.
+    tree : str
+        Name of a TTree or RNTuple in it.
     branches : collection of str
         Names of the columns.
     first, last : int
@@ -225,8 +332,34 @@ def read(
     return arrays
 
 
-def _columns(opened: Any) -> dict[str, Callable[[int, int], Any]]:
-    """Return a reader of (first, last) for each column, by name.
+@dataclass(frozen=True)
+class _Column:
+    """A branch of a TTree, or a field of an RNTuple.
+
+    Parameters
+    ----------
+    column : uproot object
+    whole : uproot object, optional
+        RNTuple to read the field from, where its own ``array()`` takes its name for a
+        path.
+    """
+
+    column: Any
+    whole: Any = None
+
+    def __call__(self, first: int, last: int) -> Any:
+        if self.whole is None:
+            return self.column.array(entry_start=first, entry_stop=last)
+        arrays = self.whole.arrays(
+            filter_field=lambda other: other is self.column,
+            entry_start=first,
+            entry_stop=last,
+        )
+        return arrays[self.column.name]
+
+
+def _columns(opened: Any) -> dict[str, _Column]:
+    """Return the columns by name.
 
     uproot's own look-up by name reads slashes as paths and brackets or stars as
     patterns, and RNTuples pass over unknown names; the objects have no such
@@ -236,41 +369,24 @@ def _columns(opened: Any) -> dict[str, Callable[[int, int], Any]]:
         return dict(_fields(opened, opened))
     columns = {}
     for path, branch in opened.iteritems(recursive=True, full_paths=True):
-        columns[path] = _branch_reader(branch)
+        columns[path] = _Column(branch)
         columns.setdefault(branch.name, columns[path])
     return columns
 
 
-def _branch_reader(branch: Any) -> Callable[[int, int], Any]:
-    return lambda first, last: branch.array(entry_start=first, entry_stop=last)
-
-
 def _fields(
     parent: Any, ntuple: Any, prefix: str = ""
-) -> Iterator[tuple[str, Callable[[int, int], Any]]]:
+) -> Iterator[tuple[str, _Column]]:
     """Walk the fields of an RNTuple, with those of records as ``record.field``."""
     for field in parent.fields:
-        # RField.array() would take such a name for a path
         if not prefix and ("/" in field.name or "." in field.name):
-            yield field.name, _whole_reader(ntuple, field)
+            yield field.name, _Column(field, ntuple)
         else:
-            yield prefix + field.name, _branch_reader(field)
+            yield prefix + field.name, _Column(field)
             yield from _fields(field, ntuple, f"{prefix}{field.name}.")
 
 
-def _whole_reader(ntuple: Any, field: Any) -> Callable[[int, int], Any]:
-    def reader(first: int, last: int) -> Any:
-        arrays = ntuple.arrays(
-            filter_field=lambda other: other is field,
-            entry_start=first,
-            entry_stop=last,
-        )
-        return arrays[field.name]
-
-    return reader
-
-
-def _numbers(array: Any, file: str | Path, field: str) -> Any:
+def _numbers(array: Any, file: str | Path | OpenFile, field: str) -> Any:
     """Check that a column holds numbers; flat ones become NumPy arrays."""
     import awkward as ak
 

@@ -27,7 +27,7 @@ HEAVY = (
 )  # fmt: skip
 COMMANDS = (
     "run", "list", "info", "cross-section", "simulate", "histogram", "template",
-    "workspace", "limit", "fit", "scan", "gof", "impacts", "merge", "atom",
+    "workspace", "limit", "fit", "scan", "gof", "impacts", "manifest", "merge", "atom",
 )  # fmt: skip
 
 
