@@ -408,6 +408,15 @@ def _numbers(array: Any, file: str | Path | OpenFile, field: str) -> Any:
             found=shorten(str(array.type.content)),
             expected="integers, floats or booleans, or lists of them",
         )
+    if array.ndim > 1 and (damage := ak.validity_error(array)):
+        # awkward's kernels trust the offsets: wrong ones would end the process
+        raise InputError(
+            "the branch is damaged",
+            file=file,
+            field=field,
+            found=shorten(str(damage), 160),
+            expected="lists within their content",
+        )
     if optional:  # a missing value is counted like a NaN
         array = ak.fill_none(ak.values_astype(array, "float64"), np.nan, axis=None)
     if array.ndim == 1:
