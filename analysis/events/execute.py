@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nuem.analysis.events.account import Account
 from nuem.analysis.events.executors import Place, executor
@@ -136,6 +136,15 @@ def histogram(
     return account.result(strict=strict, part=reading.shard is not None)
 
 
+class _Job(NamedTuple):
+    """A call for a worker, and the file that it is for."""
+
+    what: str
+    file: str
+    call: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
 class _Work:
     """The files on their way through the workers."""
 
@@ -155,7 +164,9 @@ class _Work:
         if chunking is None:
             chunking = Chunking(fused=sum(self.size.values()) > _COMPILE_FROM)
         self.chunking = chunking
-        self.todo: deque[tuple[str, str, Callable[..., Any], tuple[Any, ...]]] = deque()
+        # what is begun is ended before a new file is opened
+        self.begun: deque[_Job] = deque()
+        self.todo: deque[_Job] = deque()
         self.open: dict[str, _OpenFile] = {}
         # taken in the order of submission: the same error is the first one each time
         self.under_way: deque[tuple[str, str, Future[Any]]] = deque()
@@ -164,7 +175,7 @@ class _Work:
             if reading.run_list is not None and rows is None:
                 raise InputError("the file is not in the run list", file=name)
             arguments = (plan, name, chunking, rows, reading.power)
-            self.todo.append(("survey", name, survey, arguments))
+            self.todo.append(_Job("survey", name, survey, arguments))
 
     def run(
         self,
@@ -175,11 +186,11 @@ class _Work:
         saved = time.monotonic()
         everything = max(sum(self.size.values()), 1)
         bytes_done, events = 0.0, 0
-        while self.todo or self.under_way:
-            while self.todo and len(self.under_way) < self.window:
-                what, name, call, arguments = self.todo.popleft()
-                future = self.pool.submit(call, *arguments)
-                self.under_way.append((what, name, future))
+        while self.begun or self.todo or self.under_way:
+            while (self.begun or self.todo) and len(self.under_way) < self.window:
+                job = (self.begun or self.todo).popleft()
+                future = self.pool.submit(job.call, *job.arguments)
+                self.under_way.append((job.what, job.file, future))
             what, name, future = self.under_way.popleft()
             before = len(self.account.finished)
             try:
@@ -192,7 +203,7 @@ class _Work:
             events += read
             bytes_done += share * self.size[name]
             if progress is not None:
-                over = not (self.todo or self.under_way)
+                over = not (self.begun or self.todo or self.under_way)
                 progress(events, 1.0 if over else min(bytes_done / everything, 1.0))
             if (
                 checkpoint is not None
@@ -230,13 +241,11 @@ class _Work:
             self._close(name)
             return file.part.events, 1.0
         file.chunks = len(found.tasks)
-        # beside the events, or the disk would be waited for twice; before what comes
-        # next, so that few files are open at a time
-        jobs: list[tuple[str, str, Callable[..., Any], tuple[Any, ...]]] = [
-            ("count", name, count_task, (self.plan, task, found.info, self.chunking))
-            for task in found.tasks
-        ]
-        self.todo.extendleft(reversed([("digest", name, file_digest, (name,)), *jobs]))
+        # beside the events, or the disk would be waited for twice
+        self.begun.append(_Job("digest", name, file_digest, (name,)))
+        for task in found.tasks:
+            arguments = (self.plan, task, found.info, self.chunking)
+            self.begun.append(_Job("count", name, count_task, arguments))
         return 0, 0.0
 
     def _close(self, name: str) -> None:
@@ -250,7 +259,7 @@ class _Work:
     def _drop(self, name: str, error: InputError) -> None:
         file = self.open.pop(name, None)
         self.account.skip(name, error, None if file is None else file.found)
-        self.todo = deque(job for job in self.todo if job[1] != name)
+        self.begun = deque(job for job in self.begun if job.file != name)
 
 
 @dataclass

@@ -76,7 +76,7 @@ def load(
         )  # fmt: skip
     if identity is not None:
         values = [arrays[name] for name in identity.columns]
-        if any(NORMAL in e.names for e in plan.expressions()):
+        if plan.smears:
             arrays[NORMAL] = identity.normal(values)
         if identity.half is not None:
             half = identity.chosen(values)

@@ -196,13 +196,18 @@ class EventPlan:
                         found=", ".join(absent),
                         expected="some of " + ", ".join(names[kind]),
                     )
-        if self.identity is None and any(
-            NORMAL in expression.names for expression in self.expressions()
-        ):
+        if self.identity is None and self.smears:
             raise InputError(
                 f"{NORMAL} needs to know what tells the events apart",
                 field="events.identity", expected="columns and a key",
             )  # fmt: skip
+
+    @property
+    def smears(self) -> bool:
+        """Whether an expression has a random number for each event."""
+        made = [quantity.expression for quantity in self.derived]
+        every = (*self._expressions(), *self.selects(), *made)
+        return any(NORMAL in expression.names for expression in every)
 
     @property
     def fraction(self) -> float:
@@ -250,14 +255,14 @@ class EventPlan:
 
         Some may be columns of the runs in place of branches.
         """
-        expressions = self.expressions()
+        expressions = self._expressions()
         expressions += [c.select for c in self.of_tree(tree) if c.select is not None]
         names = branches_of(_names(expressions), self.derived) - {NORMAL}
         if self.identity is not None:
             names |= set(self.identity.columns)
         return names | {self.layout.run} if self.needs_run(tree) else names
 
-    def expressions(self) -> list[Expression]:
+    def _expressions(self) -> list[Expression]:
         """Return all expressions but the conditions of the channels."""
         expressions = [cut.expression for cut in self.cuts]
         expressions += [observable.expression for observable in self.observables]

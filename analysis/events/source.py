@@ -10,6 +10,7 @@ long to import.
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -251,7 +252,7 @@ def describe_tree(file: str | Path | OpenFile, tree: str) -> TreeInfo:
 def column_types(
     file: str | Path | OpenFile, tree: str, branches: Collection[str]
 ) -> dict[str, str]:
-    """Return the types of some columns, as C++ writes them (``float``, ``int32_t``).
+    """Return the types of some columns: ``float``, ``int32_t``, ``double[]``, ...
 
     Raises
     ------
@@ -261,7 +262,7 @@ def column_types(
     with open_tree(file, tree) as opened, reading(file, tree):
         columns = _columns(opened)
         return {
-            name: str(columns[name].column.typename).replace("std::", "")
+            name: _plain_type(str(columns[name].column.typename))
             for name in sorted(branches)
         }
 
@@ -330,6 +331,15 @@ def read(
         del opened, columns, array
         gc.collect(1)
     return arrays
+
+
+def _plain_type(name: str) -> str:
+    """Write a C++ type alike for TTrees and RNTuples, lists of any kind as ``[]``."""
+    text = name.replace("std::", "").replace("ROOT::VecOps::", "").strip()
+    text, lists = re.subn(r"\[[^]]*\]", "", text)
+    while match := re.fullmatch(r"(?:R?[Vv]ec(?:tor)?|array)<(.*?)(?:,\s*\d+)?>", text):
+        text, lists = match[1].strip(), lists + 1
+    return text + "[]" * lists
 
 
 @dataclass(frozen=True)
