@@ -206,6 +206,7 @@ def reading_configuration(reading: Reading) -> dict[str, Any]:
     listed, power, manifest = reading.run_list, reading.power, reading.manifest
     return {
         "skip_bad": reading.skip_bad,
+        "sha256": reading.digest,
         "run_list": None if listed is None else listed.sha256,
         "power": None if power is None else power.sha256,
         "manifest": None if manifest is None else digest(manifest.to_dict()),

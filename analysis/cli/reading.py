@@ -16,7 +16,10 @@ __all__ = ["OPTIONS", "place_options", "reading_of", "reading_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 #: Names of the options, as click hands them on.
-OPTIONS = ("run_list", "power", "manifest", "skip_bad", "dask", "workers", "processes")
+OPTIONS = (
+    "run_list", "power", "manifest", "skip_bad", "no_sha256", "dask", "workers",
+    "processes",
+)  # fmt: skip
 
 
 def place_options(command: _Command) -> _Command:
@@ -42,6 +45,10 @@ def reading_options(command: _Command) -> _Command:
         click.option(
             "--skip-bad", is_flag=True,
             help="Leave damaged files out, and report what exposure goes with them.",
+        ),
+        click.option(
+            "--no-sha256", is_flag=True,
+            help="Do not compute the sha256 of the files: faster, and less certain.",
         ),
         click.option(
             "--manifest", metavar="FILE", help="Check the files: see nuem manifest."
@@ -85,7 +92,7 @@ def reading_of(
     from nuem.analysis.events.manifest import load_manifest
     from nuem.analysis.events.runlist import expand, read_power, read_run_list
 
-    run_list, power, manifest, skip_bad, dask, workers, processes = (
+    run_list, power, manifest, skip_bad, fast, dask, workers, processes = (
         options.pop(name) for name in OPTIONS
     )
     if dask and processes:
@@ -103,4 +110,5 @@ def reading_of(
         manifest=None if manifest is None else load_manifest(manifest),
         skip_bad=skip_bad,
         shard=shard,
+        digest=not fast,
     )

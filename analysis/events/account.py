@@ -74,7 +74,7 @@ class Account:
                     "what was done before has a file that is not asked for now",
                     file=record.path, expected="--force, to begin again",
                 )  # fmt: skip
-            if file_digest(record.path) != record.sha256:
+            if record.sha256 and file_digest(record.path) != record.sha256:
                 raise InputError(
                     "the file has changed since it was read", file=record.path,
                     expected="--force, to begin again",
@@ -130,8 +130,20 @@ class Account:
                 expected=sum(entries.values()),
             )  # fmt: skip
         self._check_counts(name, part)
-        self._total += part
-        self._records.append(FileRecord(name, sha256, dict(entries), found.runs))
+        self._total += replace(part, by_run={})
+        runs = None
+        if found.runs is not None:
+            counts = part.by_run
+            runs = tuple(
+                replace(
+                    run,
+                    accepted=tuple(
+                        counts.get((c, run.number), 0) for c in run.channels
+                    ),
+                )
+                for run in found.runs
+            )
+        self._records.append(FileRecord(name, sha256, dict(entries), runs))
         self.finished.add(name)
 
     def skip(self, name: str, error: InputError, found: Survey | None) -> None:

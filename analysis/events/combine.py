@@ -219,7 +219,7 @@ def check_runs(files: Iterable[FileRecord]) -> None:
 def _check_bytes(records: Sequence[FileRecord]) -> None:
     seen: dict[str, str] = {}
     for record in records:
-        if record.sha256 in seen:
+        if record.sha256 and record.sha256 in seen:
             raise InputError(
                 "the same file is there twice",
                 file=record.path,

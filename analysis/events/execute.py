@@ -54,6 +54,10 @@ class Reading:
         Leave bad files out, and say what exposure goes with them.
     shard : (int, int), optional
         Number of this part from 1, and of all parts: every so-many-th file.
+    digest : bool
+        Whether the sha256 of the files is computed and kept. Without, the result does
+        not tell which bytes it was made of, and a copy of a file is not noticed by
+        its bytes but by its runs.
     """
 
     place: Place = field(default_factory=Place)
@@ -63,6 +67,15 @@ class Reading:
     manifest: Manifest | None = None
     skip_bad: bool = False
     shard: tuple[int, int] | None = None
+    digest: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that the bytes can be compared, if they are to be."""
+        if self.manifest is not None and not self.digest:
+            raise InputError(
+                "a manifest is checked by sha256", field="--no-sha256",
+                expected="--manifest without it",
+            )  # fmt: skip
 
 
 def histogram(
@@ -174,7 +187,7 @@ class _Work:
             rows = reading.run_list.rows.get(name) if reading.run_list else None
             if reading.run_list is not None and rows is None:
                 raise InputError("the file is not in the run list", file=name)
-            arguments = (plan, name, chunking, rows, reading.power)
+            arguments = (plan, name, chunking, rows, reading.power, reading.digest)
             self.todo.append(_Job("survey", name, survey, arguments))
 
     def run(
@@ -242,7 +255,10 @@ class _Work:
             return file.part.events, 1.0
         file.chunks = len(found.tasks)
         # beside the events, or the disk would be waited for twice
-        self.begun.append(_Job("digest", name, file_digest, (name,)))
+        if self.reading.digest:
+            self.begun.append(_Job("digest", name, file_digest, (name,)))
+        else:
+            file.sha256 = ""
         for task in found.tasks:
             arguments = (self.plan, task, found.info, self.chunking)
             self.begun.append(_Job("count", name, count_task, arguments))

@@ -19,6 +19,8 @@ from nuem.analysis.events.runs import Runs
 from nuem.analysis.events.selection import Chunk, Cut, Mask, select_events
 from nuem.analysis.events.source import OpenFile, open_file
 from nuem.inputs.errors import InputError
+from nuem.inputs.expressions import Expression
+from nuem.inputs.grammar import Step
 
 __all__ = ["accepted_values", "fill"]
 
@@ -95,15 +97,20 @@ def _fill(plan: EventPlan, tree: str, loaded: Loaded, runs: Runs | None) -> Part
         )  # fmt: skip
         values |= {(variation.name, name): x for name, x in accepted.items()}
     hists, sums = {}, {}
+    by_run: dict[tuple[str, int], int] = {}
     for key, columns in values.items():
+        if key[0] == "" and runs is not None:
+            numbers, counts = np.unique(columns[-1], return_counts=True)
+            pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
+            by_run |= {(key[1], int(run)): n for run, n in pairs}
         histogram = empty_hist(plan, key[1])
         view = histogram.view(flow=True)
         index = bin_index(plan, columns)
         view += np.bincount(index, minlength=view.size).reshape(view.shape)
         hists[key] = histogram
         if plan.weight is not None:
-            sums[key] = _weigh(index, columns[-1], view.size)
-    return part + Partial(hists, sums=sums)
+            sums[key] = _weigh(index, columns[len(plan.observables)], view.size)
+    return part + Partial(hists, sums=sums, by_run=by_run)
 
 
 def accepted_values(
@@ -140,7 +147,8 @@ def accepted_values(
                 "events of runs that are not in the tree of runs",
                 found=f"run {min(part.unknown_runs)}",
             )
-        return _select(plan, chunk, loaded, used, plan.of_tree(tree), plan.cuts)[1]
+        found = _select(plan, chunk, loaded, used, plan.of_tree(tree), plan.cuts)[1]
+        return {name: x[: len(plan.observables)] for name, x in found.items()}
     except InputError as error:
         raise InputError(str(error), file=file) from error
 
@@ -153,12 +161,15 @@ def _select(
     channels: Sequence[ChannelSpec],
     cuts: Sequence[Cut],
 ) -> tuple[Partial, dict[str, tuple[npt.NDArray[np.float64], ...]]]:
-    """Return cut flow and accepted values; the weights come last, if there are any."""
+    """Return cut flow and accepted values; weights and runs follow the observables."""
     members = {c.name: member(c, chunk, loaded.run) & used for c in channels}
     observables = list(plan.observables)
     if plan.weight is not None:
         # any range will do; what is not finite counts as NaN
         observables.append(Observable("weight", plan.weight, (0.0, 1.0)))
+    if loaded.run is not None:
+        run = Expression((Step("name", plan.layout.run),))
+        observables.append(Observable("run", run, (0.0, 1.0)))
     accepted, flow = select_events(chunk, members, cuts, observables)
     overlaps, unassigned = _overlaps(channels, members, used)
     return Partial(cut_flow=flow, unassigned=unassigned, overlaps=overlaps), accepted
@@ -169,7 +180,7 @@ def bin_index(
 ) -> npt.NDArray[np.int64]:
     """Return the bin of each event in the flattened histogram, flow included."""
     index = np.zeros(len(values[0]), np.int64)
-    # weights may follow the observables
+    # weights and runs may follow the observables
     for observable, value in zip(plan.observables, values, strict=False):
         index = index * (len(observable.edges) + 1) + observable.index(value)
     return index

@@ -9,6 +9,7 @@ it, which the tests compare.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
@@ -223,6 +224,8 @@ class _Loop:
         tally = np.zeros(4, np.int64)
         overlap = np.zeros((len(self.channels), len(self.channels)), np.int64)
         nothing = np.zeros(0, np.int64)
+        known = 0 if runs is None else len(runs.number)
+        by_run = np.zeros((len(self.channels), known), np.int64)
         kernel(
             loaded.size,
             tuple(self.columns) or (nothing,),
@@ -233,11 +236,19 @@ class _Loop:
             good,
             np.zeros(0, bool) if loaded.half is None else loaded.half,
             tuple(x for table_of in bins for x in table_of),
-            fate, nan, hists, tally, overlap,
+            fate, nan, hists, tally, overlap, by_run,
         )  # fmt: skip
         if tally[0]:  # a run that is not known: the other way names it
             return whole_chunk(plan, self.tree, loaded, runs)[2]
-        return self.read(fate, nan, hists.reshape(-1, *shape), tally, overlap)
+        part = self.read(fate, nan, hists.reshape(-1, *shape), tally, overlap)
+        if runs is None:
+            return part
+        rows = zip(*map(np.ndarray.tolist, np.nonzero(by_run)), strict=True)
+        counts = {
+            (self.channels[c].name, int(runs.number[row])): int(by_run[c, row])
+            for c, row in rows
+        }
+        return replace(part, by_run=counts)
 
     def head(self, with_runs: bool) -> None:
         """Find the run of an event, and leave out what is not used."""
@@ -340,6 +351,8 @@ class _Loop:
             self.add(f"        nan[{slot}, fated] += 1")
             self.add(f"    if fated == {last + 2}:")
             self.add(f"        hists[{slot}, bin] += 1")
+            if variation is None and self.runs is not None:
+                self.add(f"        by_run[{slot}, row] += 1")
         self.indent -= 1
 
     def read(
@@ -418,7 +431,7 @@ def _bin_table(
 _HEADER = """
 def loop(
     size, columns, run, table, low, run_columns, good, half, bins,
-    fate, nan, hists, tally, overlap,
+    fate, nan, hists, tally, overlap, by_run,
 ):
     for i in range(size):"""
 

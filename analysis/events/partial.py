@@ -41,6 +41,8 @@ class Partial:
         Events by run number that is not among the runs of their file.
     sums : mapping of (str, str) to tuple of ExactSum
         Sums of the weights and of their squares, where events have weights.
+    by_run : mapping of (str, int) to int
+        Events in the histogram by channel and run, where runs are known.
     """
 
     hists: Mapping[Key, hist.Hist[Any]] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class Partial:
     overlaps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unknown_runs: Mapping[int, int] = field(default_factory=dict)
     sums: Mapping[Key, Sums] = field(default_factory=dict)
+    by_run: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     def __add__(self, other: Partial) -> Partial:
         """Add the counts of two parts."""
@@ -74,6 +77,7 @@ class Partial:
             _add(self.overlaps, other.overlaps),
             _add(self.unknown_runs, other.unknown_runs),
             sums,
+            _add(self.by_run, other.by_run),
         )
 
 

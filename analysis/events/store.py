@@ -56,6 +56,8 @@ class RunRecord:
         The detector, where detectors take runs of their own.
     power : float, optional
         Mean power of the source, relative to the nominal one.
+    accepted : tuple of int
+        Events in the histogram of each of these channels.
     """
 
     number: int
@@ -64,6 +66,7 @@ class RunRecord:
     channels: tuple[str, ...]
     stream: int = 0
     power: float | None = None
+    accepted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class FileRecord:
     path : str
         As it was given.
     sha256 : str
-        Of its bytes: damage in a ROOT file need not show otherwise.
+        Of its bytes: damage in a ROOT file need not show otherwise. Empty if it was
+        not asked for.
     entries : mapping of str to int
         Entries of each tree of events.
     runs : tuple of RunRecord, or None
@@ -320,10 +324,13 @@ def _file(record: Any) -> FileRecord:
         str(record["path"]),
         str(record["sha256"]),
         dict(record["entries"]),
-        None
-        if runs is None
-        else tuple(RunRecord(**{**r, "channels": tuple(r["channels"])}) for r in runs),
+        None if runs is None else tuple(_run(run) for run in runs),
     )
+
+
+def _run(record: Any) -> RunRecord:
+    lists = {name: tuple(record[name]) for name in ("channels", "accepted")}
+    return RunRecord(**{**record, **lists})
 
 
 def _live_time(value: Any) -> float | None:

@@ -70,7 +70,7 @@ class Survey:
     part : Partial, optional
         The counts of a small file, which was read in the same go.
     sha256 : str, optional
-        Of a small file.
+        Of a small file; empty if it is not asked for.
     """
 
     info: FileInfo
@@ -86,6 +86,7 @@ def survey(
     chunking: Chunking,
     listed: Sequence[Mapping[str, Any]] | None = None,
     power: PowerHistory | None = None,
+    digest: bool = True,
 ) -> Survey:
     """Look at a file; read it as well if it is one chunk, since it is open.
 
@@ -119,7 +120,7 @@ def survey(
             )  # fmt: skip
     del opened
     gc.collect(0)  # the objects of a file refer to each other
-    return Survey(info, runs, (), part, file_digest(file))
+    return Survey(info, runs, (), part, file_digest(file) if digest else "")
 
 
 def count_task(
