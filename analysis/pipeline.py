@@ -213,7 +213,7 @@ def run(
         loaded, folder / "figures", simulated="events" in paths,
         observed=observed_counts(workspace),
         exposures=exposures, fit=fit, workspace=workspace,
-        limit=limit, cut_flow=flow.channels,
+        limit=limit, cut_flow=flow.channels, histograms=histograms, blind=blind,
     )  # fmt: skip
     band = None
     if calibration and not blind:

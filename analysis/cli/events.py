@@ -179,7 +179,9 @@ def _left(kept: Path, base: dict[str, Any], force: bool) -> Histograms | None:
     if force or not kept.exists():
         return None
     done = load(kept)
-    if done.provenance.get("configuration") != base:
+    then = done.provenance.get("configuration", {})
+    # good files are good whether or not bad ones are skipped
+    if {**then, "skip_bad": None} != {**base, "skip_bad": None}:
         raise InputError(
             "an interrupted call with other settings left this", file=kept,
             expected="--force, to begin again",

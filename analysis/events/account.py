@@ -195,7 +195,7 @@ class Account:
             fraction=self._plan.fraction, notes=tuple(sorted(notes)),
         )  # fmt: skip
         if self._before is not None:
-            result = combine(self._before, result)
+            result = replace(combine(self._before, result), provenance=self._provenance)
         if not part and self._manifest is not None:
             unread = self._manifest.unread([r.sha256 for r in result.files])
             unread = tuple(

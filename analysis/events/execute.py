@@ -24,7 +24,7 @@ from nuem.analysis.events.plan import EventPlan
 from nuem.analysis.events.runlist import PowerHistory, RunList
 from nuem.analysis.events.store import Histograms
 from nuem.analysis.events.survey import Chunking, Survey, count_task, survey
-from nuem.inputs.errors import InputError
+from nuem.inputs.errors import InputError, NuemError
 
 __all__ = ["Reading", "histogram"]
 
@@ -142,6 +142,8 @@ def histogram(
             work = _Work(plan, names, reading, account, pool, window)
             try:
                 work.run(progress, checkpoint)
+            except NuemError:  # the input is to be mended first
+                raise
             except BaseException:
                 if checkpoint is not None and account.finished:
                     checkpoint(account.result(part=True))

@@ -224,8 +224,8 @@ class _Loop:
         tally = np.zeros(4, np.int64)
         overlap = np.zeros((len(self.channels), len(self.channels)), np.int64)
         nothing = np.zeros(0, np.int64)
-        known = 0 if runs is None else len(runs.number)
-        by_run = np.zeros((len(self.channels), known), np.int64)
+        run_count = 0 if runs is None else len(runs.number)
+        by_run = np.zeros((len(self.channels), run_count), np.int64)
         kernel(
             loaded.size,
             tuple(self.columns) or (nothing,),
@@ -243,10 +243,9 @@ class _Loop:
         part = self.read(fate, nan, hists.reshape(-1, *shape), tally, overlap)
         if runs is None:
             return part
-        rows = zip(*map(np.ndarray.tolist, np.nonzero(by_run)), strict=True)
         counts = {
             (self.channels[c].name, int(runs.number[row])): int(by_run[c, row])
-            for c, row in rows
+            for c, row in np.argwhere(by_run).tolist()
         }
         return replace(part, by_run=counts)
 

@@ -15,6 +15,7 @@ from matplotlib.text import Text
 
 from nuem.plots.cross_sections import cross_sections, rates
 from nuem.plots.limits import cls_scan
+from nuem.plots.runs import live_time_by_run, rate_against_time
 from nuem.plots.spectra import band, cut_flow, residual, spectra
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
     "cross-sections": (cross_sections, "cross_sections", {}),
     "cls-scan": (cls_scan, "cls_scan", {}),
     "cls-scan-log": (cls_scan, "cls_scan", {"log": True}),
+    "rate-time": (rate_against_time, "rate_time", {}),
+    "live-time": (live_time_by_run, "live_time", {}),
 }
 
 #: Limits that do not follow the height of the text in the legend.
@@ -44,6 +47,8 @@ LIMITS = {
     "band": (2.0, 3.6),
     "rates": (3e-4, 5e3),
     "cross-sections": (1e-49, 1e-37),
+    "rate-time": (0, 400),
+    "live-time": (0, 60),
     "cls-scan": (0, 1.05),
     "cls-scan-log": (1e-3, 10),
 }

@@ -179,3 +179,32 @@ def test_a_checkpoint_now_and_then(
     result = histogram(plan, files, checkpoint=kept.append)
     assert [len(h.files) for h in kept] == [1, 2, 3, 4, 5]
     assert kept[-1].hists == result.hists
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_a_worker_that_is_killed_loses_nothing(
+    plan: EventPlan, files: list[str], time: int
+) -> None:
+    """One of four worker processes is killed midway; its work is done again."""
+    distributed = pytest.importorskip("distributed")
+    import os
+    import signal
+
+    alone = histogram(plan, files)
+    with distributed.LocalCluster(
+        n_workers=4, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        victims = [worker.pid for worker in cluster.workers.values()]
+        killed: list[int] = []
+
+        def kill(events: int, part: float) -> None:
+            if events >= 300 and not killed:
+                killed.append(victims[time])
+                os.kill(victims[time], signal.SIGKILL)
+
+        place = Place("dask", address=cluster.scheduler_address)
+        result = histogram(
+            plan, files, Reading(place, Chunking(entries=10)), progress=kill
+        )
+    assert killed
+    assert result == alone
