@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nuem.analysis.events.source import OpenFile, open_tree, reading
+from nuem.analysis.events.rootfile import OpenFile, open_tree, reading
 
 __all__ = ["MEMORY_BUDGET", "chunk_edges", "ranges"]
 

@@ -15,9 +15,9 @@ from nuem.analysis.events.loading import Loaded, load, whole_chunk
 from nuem.analysis.events.observable import Observable
 from nuem.analysis.events.partial import Partial, Sums, empty_hist
 from nuem.analysis.events.plan import ChannelSpec, EventPlan, Key
+from nuem.analysis.events.rootfile import OpenFile, open_file
 from nuem.analysis.events.runs import Runs
 from nuem.analysis.events.selection import Chunk, Cut, Mask, select_events
-from nuem.analysis.events.source import OpenFile, open_file
 from nuem.inputs.errors import InputError
 from nuem.inputs.expressions import Expression
 from nuem.inputs.grammar import Step

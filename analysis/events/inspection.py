@@ -9,14 +9,10 @@ from typing import Any
 
 from nuem.analysis.events.identity import NORMAL
 from nuem.analysis.events.plan import EventPlan
+from nuem.analysis.events.rootfile import OpenFile, open_file
 from nuem.analysis.events.runlist import PowerHistory
 from nuem.analysis.events.runs import Runs, read_runs
-from nuem.analysis.events.source import (
-    OpenFile,
-    column_types,
-    describe_tree,
-    open_file,
-)
+from nuem.analysis.events.source import column_types, describe_tree
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 

@@ -12,9 +12,10 @@ from nuem.analysis.events.identity import NORMAL
 from nuem.analysis.events.inspection import FileInfo
 from nuem.analysis.events.partial import Partial
 from nuem.analysis.events.plan import EventPlan
+from nuem.analysis.events.rootfile import OpenFile
 from nuem.analysis.events.runs import Runs, run_numbers
 from nuem.analysis.events.selection import Chunk, Mask
-from nuem.analysis.events.source import OpenFile, read
+from nuem.analysis.events.source import read
 from nuem.inputs.errors import InputError
 
 __all__ = ["Loaded", "load", "whole_chunk"]

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from nuem.analysis.events.combine import check_runs
+from nuem.analysis.events.rootfile import open_file
 from nuem.analysis.events.runs import Layout, read_runs
-from nuem.analysis.events.source import describe_tree, open_file
+from nuem.analysis.events.source import describe_tree
 from nuem.analysis.events.store import FileRecord, RunRecord
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import read_json, sha256_file

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nuem.analysis.events.rootfile import OpenFile, open_file
 from nuem.analysis.events.runlist import POWER, PowerHistory
-from nuem.analysis.events.source import OpenFile, describe_tree, open_file, read
+from nuem.analysis.events.source import describe_tree, read
 from nuem.inputs.errors import InputError
 from nuem.inputs.expressions import Expression, parse
 from nuem.inputs.grammar import shorten

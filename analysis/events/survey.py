@@ -14,8 +14,8 @@ from nuem.analysis.events.livetime import runs_of
 from nuem.analysis.events.manifest import file_digest
 from nuem.analysis.events.partial import Partial
 from nuem.analysis.events.plan import EventPlan
+from nuem.analysis.events.rootfile import open_file
 from nuem.analysis.events.runlist import PowerHistory
-from nuem.analysis.events.source import open_file
 from nuem.analysis.events.store import RunRecord
 from nuem.inputs.errors import InputError
 
