@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nuem.analysis.events.account import Account
-from nuem.analysis.events.executors import Place, executor
+from nuem.analysis.events.executors import Place, died, executor
 from nuem.analysis.events.manifest import Manifest, file_digest
 from nuem.analysis.events.partial import Partial
 from nuem.analysis.events.plan import EventPlan
 from nuem.analysis.events.runlist import PowerHistory, RunList
 from nuem.analysis.events.store import Histograms
 from nuem.analysis.events.survey import Chunking, Survey, count_task, survey
-from nuem.inputs.errors import InputError, NuemError
+from nuem.inputs.errors import InferenceError, InputError, NuemError
 
 __all__ = ["Reading", "histogram"]
 
@@ -144,9 +144,15 @@ def histogram(
                 work.run(progress, checkpoint)
             except NuemError:  # the input is to be mended first
                 raise
-            except BaseException:
+            except BaseException as error:
                 if checkpoint is not None and account.finished:
                     checkpoint(account.result(part=True))
+                if died(error):
+                    raise InferenceError(
+                        "a worker died, more than once if it was of dask",
+                        found=type(error).__name__,
+                        expected="enough memory for all workers",
+                    ) from error
                 raise
     return account.result(strict=strict, part=reading.shard is not None)
 

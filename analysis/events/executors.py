@@ -5,13 +5,19 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from nuem.inputs.errors import InputError
 
-__all__ = ["Place", "executor"]
+__all__ = ["Place", "died", "executor"]
 
 #: A task that was on a worker that died is done again this many times.
 RETRIES = 3
@@ -43,6 +49,20 @@ class Place:
             raise InputError(
                 "no workers", field="workers", found=self.workers, expected="1 or more"
             )
+
+
+def died(error: BaseException) -> bool:
+    """Whether an error is the end of a worker, and none of its work.
+
+    Examples
+    --------
+    >>> died(BrokenExecutor()), died(ValueError())
+    (True, False)
+    """
+    return isinstance(error, BrokenExecutor | CancelledError) or (
+        isinstance(error, Exception)
+        and type(error).__module__.partition(".")[0] == "distributed"
+    )
 
 
 @contextlib.contextmanager

@@ -208,3 +208,25 @@ def test_a_worker_that_is_killed_loses_nothing(
         )
     assert killed
     assert result == alone
+
+
+def test_a_process_that_dies_is_one_line_and_what_is_done_is_kept(
+    plan: EventPlan, files: list[str]
+) -> None:
+    import multiprocessing
+
+    kept: list[Histograms] = []
+
+    def kill(events: int, part: float) -> None:
+        if events >= 450:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    with pytest.raises(InferenceError, match="a worker died"):
+        histogram(
+            plan, files, Reading(Place("processes", 1), Chunking(entries=5)),
+            progress=kill, checkpoint=kept.append,
+        )  # fmt: skip
+    assert kept
+    done = histogram(plan, files, done=kept[-1])
+    assert done == histogram(plan, files)
