@@ -82,6 +82,10 @@ def reading(file: str | Path | OpenFile, field: str | None) -> Iterator[None]:
         yield
     except (InputError, MemoryError):
         raise
+    except FileNotFoundError as error:  # it went since its first bytes were looked at
+        raise InputError(
+            "no such file", file=file, field=field, expected="a ROOT file"
+        ) from error
     except Exception as error:
         raise InputError(
             "the file is damaged, or of a kind that uproot does not read",
