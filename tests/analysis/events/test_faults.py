@@ -142,9 +142,8 @@ def test_a_file_that_vanishes_while_it_is_read(
     cut = Chunking(entries=50)
     result = histogram(plan, files, Reading(chunking=cut, skip_bad=True))
     good(plan, [files[0], files[2]], result)
-    assert result.skipped[0].reason == (
-        f"{files[1]}: no such file: expected a ROOT file"
-    )
+    assert result.skipped[0].reason.startswith(f"{files[1]}: ")
+    assert "no such file" in result.skipped[0].reason
     # what was known of it before it went is reported
     assert result.skipped[0].live_time_s == 5065
     assert result.skipped[0].entries == 300
