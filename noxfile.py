@@ -96,8 +96,8 @@ def oracles(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
-    """Measurements of speed."""
-    session.install("-e.[peers,test]")
+    """Measurements of speed; NUEM_BENCHMARK_EVENTS=1e8 for those of large files."""
+    session.install("-e.[peers,root,test]")
     session.run("pytest", "-m", "benchmark", *(session.posargs or ["-s"]))
 
 

@@ -97,7 +97,7 @@ def time_factor(
         return float(np.sum(np.exp(-decay * start) * lived) / np.sum(live))
     if law.kind == "follows-power":
         weights = {s.name: s.weights.values for s in experiment.sources}
-        return weights[law.source][channel.period.name]
+        return weights[law.source][channel.period.name] * exposure.power
     return 1.0
 
 

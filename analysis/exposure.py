@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nuem.inputs.catalogue import Channel, channels
-from nuem.inputs.errors import InferenceError
+from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.schema import Experiment
 
 if TYPE_CHECKING:
@@ -29,10 +29,14 @@ class Exposure:
     spans : tuple of (float, float)
         Start and live time of each run in days, counted from the first start of the
         data taking of the experiment.
+    power : float
+        Mean power of the source over the live time, relative to the one that its
+        weights stand for.
     """
 
     mass_kg: float
     spans: tuple[tuple[float, float], ...]
+    power: float = 1.0
 
     @property
     def live_time_d(self) -> float:
@@ -75,6 +79,8 @@ def measured_exposures(
     ------
     InferenceError
         If a channel has no live time.
+    InputError
+        If the power of one of several sources of a channel is known.
     """
     read = [spans for spans in histograms.runs.values() if spans is not None]
     origin = min((start for spans in read for start, _ in spans), default=0.0)
@@ -94,8 +100,29 @@ def measured_exposures(
                     )
                     for start, live in spans
                 ),
+                _power(experiment, histograms, channel),
             )
         if not exposure.kg_day > 0:
             raise InferenceError("no live time", field=f"channels.{channel.name}")
         result[channel.name] = exposure
     return result
+
+
+def _power(experiment: Experiment, histograms: Histograms, channel: Channel) -> float:
+    """Mean power of the one source that shines on a channel."""
+    known = experiment.events.power
+    if known is None or channel.name not in histograms.power:
+        return 1.0
+    shining = [
+        s.name for s in experiment.sources if s.weights.values[channel.period.name] > 0
+    ]
+    if not shining:
+        return 1.0
+    if shining != [known.source]:
+        raise InputError(
+            "the power of one of several sources", file=experiment.name,
+            field="events.power.source", found=known.source,
+            expected=f"the only source of {channel.name}, where there is"
+            f" {', '.join(shining)}",
+        )  # fmt: skip
+    return histograms.power[channel.name]

@@ -24,6 +24,7 @@ from nuem.inputs.vocabulary import COUPLING_UNIT, Method, Process
 
 if TYPE_CHECKING:
     from nuem.analysis.events.scatter import Band, Scatter
+    from nuem.analysis.events.store import Histograms
 
 __all__ = ["Drawing", "draw"]
 
@@ -244,6 +245,53 @@ class Drawing:
         )  # fmt: skip
         return self._save(figure, "cut-flow")
 
+    def runs(self, histograms: Histograms, *, blind: bool) -> list[Path]:
+        """Rate against time, and live time by run, of one detector after another.
+
+        The rates of periods that nobody may look at yet are left out.
+        """
+        from nuem.plots.runs import RunTable, live_time_by_run, rate_against_time
+
+        dark = set(self._on_and_off()[1])
+        titles = self._titles()
+        written = []
+        parts = channels(self._experiment)
+        for detector in self._experiment.detectors:
+            own = [c for c in parts if c.detector.name == detector.name]
+            tables: dict[str, RunTable] = {}
+            taken: dict[str, RunTable] = {}
+            first: dict[str, str] = {}
+            for channel in own:
+                rows = [
+                    (r.number, r.start_s / 86400, r.live_time_s / 86400,
+                     r.accepted[r.channels.index(channel.name)])
+                    for file in histograms.files
+                    for r in file.runs or ()
+                    if channel.name in r.channels
+                ]  # fmt: skip
+                if not sum(live for _, _, live, _ in rows):
+                    continue
+                number, start, live_time, counts = np.array(rows).T
+                mass_kg = histograms.fraction * channel.mass_kg
+                table = RunTable(number, start, live_time, counts, mass_kg)
+                # regions of a period share its runs
+                if first.setdefault(channel.period.name, channel.name) == channel.name:
+                    taken[channel.period.title] = table
+                if not blind or channel.name in dark:
+                    tables[titles[channel.name]] = table
+            suffix = f"-{detector.name}" if len(self._experiment.detectors) > 1 else ""
+            if tables:
+                figure = rate_against_time(
+                    periods=tables,
+                    shaded=[titles[c.name] for c in own if c.name not in dark],
+                    **self._header,
+                )  # fmt: skip
+                written += self._save(figure, f"rate-against-time{suffix}")
+            if taken:
+                figure = live_time_by_run(periods=taken, **self._header)
+                written += self._save(figure, f"live-time{suffix}")
+        return written
+
     def band(self, search: Scatter, band: Band) -> list[Path]:
         """Search events over the band of the calibration events."""
         from nuem.plots.selection import band as draw_band
@@ -320,6 +368,8 @@ def draw(
     workspace: Workspace,
     limit: Limit,
     cut_flow: Mapping[str, Any],
+    histograms: Histograms,
+    blind: bool,
 ) -> list[Path]:
     """Draw every figure of an analysis.
 
@@ -335,4 +385,5 @@ def draw(
         *drawing.rates(),
         *drawing.scan(limit),
         *(drawing.cut_flow(cut_flow) if cut_flow else []),
+        *drawing.runs(histograms, blind=blind),
     ]

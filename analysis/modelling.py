@@ -179,7 +179,7 @@ def _signal_counts(
     total = np.zeros(edges.size - 1)
     for signal in prediction.signals[channel.name]:
         squared = _squared(signal.nominal.coefficients, signal.process)
-        total += squared * reference**2 * exposure.kg_day
+        total += squared * reference**2 * exposure.kg_day * exposure.power
     return total
 
 
@@ -221,7 +221,7 @@ def _signal_samples(
     exposures: Mapping[str, Exposure],
     reference: float,
 ) -> list[Sample]:
-    exposure = exposures[channel.name].kg_day
+    exposure = exposures[channel.name].kg_day * exposures[channel.name].power
     interferes = _interferes(prediction)
     several = len(prediction.signals[channel.name]) > 1
     samples = []

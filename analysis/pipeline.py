@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nuem.analysis import figures
 from nuem.analysis.blinding import visible_cut_flow
@@ -25,6 +25,7 @@ from nuem.analysis.stages import (
     histogram_events,
     make_template,
     make_workspace,
+    reading_configuration,
     set_limit,
     stage_provenance,
 )
@@ -33,6 +34,9 @@ from nuem.inputs.errors import InputError
 from nuem.inputs.expressions import parse
 from nuem.inputs.files import make_folder, write_json
 from nuem.inputs.schema import Experiment
+
+if TYPE_CHECKING:
+    from nuem.analysis.events.execute import Reading
 
 __all__ = ["DEFAULT_EXPERIMENT", "RunResult", "run"]
 
@@ -86,6 +90,7 @@ class RunResult:
 def run(
     experiment: str | Path = DEFAULT_EXPERIMENT,
     files: Sequence[str | Path] = (),
+    reading: Reading | None = None,
     *,
     output: str | Path | None = None,
     process: str | None = None,
@@ -106,6 +111,8 @@ def run(
         Name of a shipped experiment, or a YAML file.
     files : sequence of str or Path
         ROOT files; without any, events are simulated.
+    reading : Reading, optional
+        How they are read: where, with what run list, manifest and power.
     output : str or Path, optional
         Folder; ``results/NAME`` by default.
     process : str, optional
@@ -138,7 +145,10 @@ def run(
     InferenceError
         If the analysis has no answer.
     """
+    from nuem.analysis.events.execute import Reading
+
     say = progress or (lambda _: None)
+    reading = Reading() if reading is None else reading
     loaded = load_experiment(experiment, settings)
     if process is not None:
         loaded = with_process(loaded, process)
@@ -149,6 +159,7 @@ def run(
         "seed": None if files else seed, "unblind": unblind, "strict": strict,
         "files": [str(file) for file in files],
         "calibration": [str(file) for file in calibration],
+        **reading_configuration(reading),
     }  # fmt: skip
     made = stage_provenance(loaded, configuration)
     base = made["configuration"]
@@ -163,8 +174,9 @@ def run(
         paths["events"] = write_events(folder / "events.root", events, made)
         files = [paths["events"]]
     histograms = histogram_events(
-        loaded, files, strict=strict, configuration=configuration, progress=progress
-    )
+        loaded, files, reading, strict=strict, configuration=configuration,
+        progress=progress,
+    )  # fmt: skip
     from nuem.analysis.events.store import save
 
     paths["histograms"] = folder / "histograms.json"
@@ -201,12 +213,13 @@ def run(
         loaded, folder / "figures", simulated="events" in paths,
         observed=observed_counts(workspace),
         exposures=exposures, fit=fit, workspace=workspace,
-        limit=limit, cut_flow=flow.channels,
+        limit=limit, cut_flow=flow.channels, histograms=histograms, blind=blind,
     )  # fmt: skip
     band = None
     if calibration and not blind:
         say("calibration band")
-        band, more = _band(loaded, files, calibration, folder / "figures")
+        read = [record.path for record in histograms.files]
+        band, more = _band(loaded, read, reading, calibration, folder / "figures")
         drawn += more
     for path in drawn:
         paths[f"figures/{path.name}"] = path
@@ -239,6 +252,7 @@ def _rates(
 def _band(
     experiment: Experiment,
     files: Sequence[str | Path],
+    reading: Reading,
     calibration_files: Sequence[str | Path],
     folder: Path,
 ) -> tuple[dict[str, Any], list[Path]]:
@@ -250,7 +264,7 @@ def _band(
     plan = event_plan(experiment)
     x, y = parse(calibration.x), parse(calibration.y)
     events = scatter(plan, calibration_files, x, y)
-    search = scatter(plan, files, x, y)
+    search = scatter(plan, files, x, y, reading)
     band = band_of(events, segment_edges(calibration.x_binning), calibration.quantiles)
     counts: dict[str, Any] = dict(band.place(search))
     counts["quantiles"] = list(calibration.quantiles)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,8 @@ from nuem.inputs.quantities import statuses
 from nuem.inputs.schema import Experiment
 
 if TYPE_CHECKING:
-    from nuem.analysis.events.plan import EventPlan
+    from nuem.analysis.events.execute import Reading
+    from nuem.analysis.events.plan import EventPlan, Variation
     from nuem.analysis.events.store import Histograms
 
 __all__ = [
@@ -36,11 +39,14 @@ __all__ = [
     "limit_configuration",
     "make_template",
     "make_workspace",
+    "reading_configuration",
     "set_limit",
     "stage_provenance",
 ]
 
 Progress = Callable[[str], None]
+#: Seconds of reading of which nothing need be told.
+_QUIET = 1.0
 
 
 def event_plan(experiment: Experiment) -> EventPlan:
@@ -57,8 +63,9 @@ def event_plan(experiment: Experiment) -> EventPlan:
     >>> [c.name for c in event_plan(load_experiment("xenon1t-sr1")).channels]
     ['egg', 'u-volume', 'wall']
     """
+    from nuem.analysis.events.identity import Identity
     from nuem.analysis.events.observable import Observable
-    from nuem.analysis.events.plan import ChannelSpec, EventPlan
+    from nuem.analysis.events.plan import ChannelSpec, EventPlan, Friend
     from nuem.analysis.events.runs import Layout
     from nuem.analysis.events.selection import Cut, Derived
 
@@ -96,9 +103,11 @@ def event_plan(experiment: Experiment) -> EventPlan:
             )  # fmt: skip
         names |= {
             "runs": layout.runs.tree,
-            "live_time": layout.runs.live_time,
+            "live_time": parse(layout.runs.live_time),
             "start": layout.runs.start,
+            "parallel": layout.runs.parallel,
         }
+    identity = layout.identity
     return EventPlan(
         channels=tuple(specs),
         observables=tuple(
@@ -110,16 +119,47 @@ def event_plan(experiment: Experiment) -> EventPlan:
         derived=tuple(Derived(name, parse(t)) for name, t in layout.derived.items()),
         cuts=tuple(Cut(cut.name, parse(cut.expression)) for cut in layout.cuts),
         layout=Layout(**names),
+        variations=_variations(experiment),
+        weight=None if layout.weight is None else parse(layout.weight),
+        friends=tuple(Friend(f.name, f.tree, f.file) for f in layout.friends),
+        identity=None
+        if identity is None
+        else Identity(tuple(identity.columns), identity.key, identity.half),
+        power=None if layout.power is None else layout.power.column,
+    )
+
+
+def _variations(experiment: Experiment) -> tuple[Variation, ...]:
+    from nuem.analysis.events.plan import Variation
+    from nuem.analysis.events.selection import Cut, Derived
+
+    return tuple(
+        Variation(
+            variation.name,
+            frozenset(
+                c.name
+                for c in channels(experiment)
+                if c.detector.name in (variation.detectors or [c.detector.name])
+                and c.period.name in (variation.periods or [c.period.name])
+                and c.region.name in (variation.regions or [c.region.name])
+            ),
+            tuple(Derived(k, parse(text)) for k, text in variation.quantities.items()),
+            tuple(Cut(k, parse(text)) for k, text in variation.cuts.items()),
+        )
+        for variation in experiment.events.variations
     )
 
 
 def histogram_events(
     experiment: Experiment,
     files: Sequence[str | Path],
+    reading: Reading | None = None,
     *,
     strict: bool = False,
     configuration: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    done: Histograms | None = None,
+    checkpoint: Callable[[Histograms], None] | None = None,
 ) -> Histograms:
     """Read events, cut and histogram them.
 
@@ -129,12 +169,16 @@ def histogram_events(
         Says how the files are laid out, and what is cut and binned.
     files : sequence of str or Path
         ROOT files.
+    reading : Reading, optional
+        How they are read: where, with what run list, manifest and shard.
     strict : bool
         NaN and negative energies are an error instead of a warning.
     configuration : mapping, optional
         Goes into the provenance.
     progress : callable, optional
         Told how far it is.
+    done, checkpoint : optional
+        What an interrupted call left, and what is called with it.
 
     Returns
     -------
@@ -150,11 +194,35 @@ def histogram_events(
     from nuem.analysis.events.execute import histogram
 
     say = progress or (lambda _: None)
+    begun = time.monotonic()
+
+    def tell(events: int, part: float) -> None:
+        elapsed = time.monotonic() - begun
+        if elapsed > _QUIET and part:
+            left = elapsed * (1 / part - 1)
+            say(f"events: {events}, {part:.0%}, {left:.0f} s left")
+
     return histogram(
-        event_plan(experiment), files, strict=strict,
-        progress=lambda done, of: say(f"events: {done} of {of}"),
+        event_plan(experiment), files, reading, strict=strict, progress=tell,
         provenance=stage_provenance(experiment, configuration or {}),
+        done=done, checkpoint=checkpoint,
     )  # fmt: skip
+
+
+def reading_configuration(reading: Reading) -> dict[str, Any]:
+    """What of the reading a result depends on, for its provenance.
+
+    The place of the work is not in it: results are the same to the last bit.
+    """
+    listed, power, manifest = reading.run_list, reading.power, reading.manifest
+    return {
+        "skip_bad": reading.skip_bad,
+        "sha256": reading.digest,
+        "run_list": None if listed is None else listed.sha256,
+        "power": None if power is None else power.sha256,
+        "manifest": None if manifest is None else digest(manifest.to_dict()),
+        **({} if reading.shard is None else {"shard": list(reading.shard)}),
+    }
 
 
 def make_template(
@@ -205,6 +273,11 @@ def make_workspace(
         If the backgrounds cannot be fitted.
     """
     check_made_from(experiment, histograms.provenance, HISTOGRAM_FIELDS, "histograms")
+    if histograms.weighted:
+        raise InputError(
+            "weighted events are no counts that a likelihood could be made of",
+            file=experiment.name, field="events.weight", expected="no weight",
+        )  # fmt: skip
     if experiment.blind and not unblind:
         histograms = blinded_counts(experiment, histograms)
     observed = {
@@ -228,6 +301,7 @@ def make_workspace(
     assert workspace.meta is not None
     workspace.meta["cut_flow"] = histograms.cut_flow.to_dict()
     workspace.meta["warnings"] = list(histograms.warnings)
+    workspace.meta["skipped"] = [asdict(file) for file in histograms.skipped]
     workspace.meta["blind"] = experiment.blind and not unblind
     if experiment.blind and unblind:
         # what the analysis was frozen as when the box was opened

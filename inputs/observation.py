@@ -19,10 +19,14 @@ from nuem.inputs.quantities import (
 __all__ = [
     "Calibration",
     "Cut",
+    "EventIdentity",
     "EventLayout",
     "EventTotal",
+    "EventVariation",
     "FissionTotal",
+    "FriendTree",
     "Observable",
+    "PowerColumn",
     "RatioTotal",
     "RunsLayout",
     "Segment",
@@ -69,12 +73,22 @@ class Observable(Strict):
 
 
 class RunsLayout(Strict):
-    """Names in the tree that has one entry a run."""
+    """Names in the tree that has one entry a run.
+
+    Attributes
+    ----------
+    live_time : str
+        Expression of the columns of the runs, in seconds: ``live_time_s``, or with
+        corrections for dead time and pile-up ``(real_s - dead_s)*exp(-2e-5*rate_hz)``.
+    parallel : str
+        Column with the number of a detector that takes runs of its own.
+    """
 
     tree: Text = "runs"
     run: Text = "run"
     start: Text = "start"
-    live_time: Text = "live_time_s"
+    live_time: ExpressionText = "live_time_s"
+    parallel: Text | None = None
 
 
 class Cut(Strict):
@@ -85,6 +99,79 @@ class Cut(Strict):
     expression: ExpressionText
 
 
+class FriendTree(Strict):
+    """A tree with one entry for each event, whose columns are ```name.column```.
+
+    Attributes
+    ----------
+    file : str
+        Its file beside that of the events, ``{stem}`` standing for the name of that
+        one without ending; the same file by default.
+    """
+
+    name: Name
+    tree: Text
+    file: Text | None = None
+
+
+class EventVariation(Strict):
+    """A systematic variation that is filled in the same pass.
+
+    Attributes
+    ----------
+    quantities : dict of str to str
+        Branch or derived quantity -> expression that takes its place, with the nominal
+        value on the right: ``energy: 1.005*energy`` (scale),
+        ``energy: energy + 0.02*normal_deviate`` (resolution).
+    cuts : dict of str to str
+        Cut -> expression in place of its own (a threshold).
+    detectors, periods, regions : list of str
+        Where it applies; everywhere by default.
+    """
+
+    name: Name
+    quantities: dict[str, ExpressionText] = Field(default_factory=dict)
+    cuts: dict[str, ExpressionText] = Field(default_factory=dict)
+    detectors: list[Name] | None = None
+    periods: list[Name] | None = None
+    regions: list[Name] | None = None
+
+    @model_validator(mode="after")
+    def _does_something(self) -> EventVariation:
+        if not (self.quantities or self.cuts):
+            msg = "a variation of nothing: give 'quantities' or 'cuts'"
+            raise ValueError(msg)
+        return self
+
+
+class EventIdentity(Strict):
+    """What tells events apart, for halves and random numbers of their own.
+
+    Attributes
+    ----------
+    columns : list of str
+        Branches, such as run and time.
+    key : str
+        Another key gives other halves.
+    half : str
+        Take this half alone, with half of the live time.
+    """
+
+    columns: list[Text] = Field(min_length=1)
+    key: Text
+    half: Literal["first", "second"] | None = None
+
+
+class PowerColumn(Strict):
+    """The column of the runs with the power of a source, relative to the nominal one.
+
+    The signal of a channel is multiplied by the mean over its live time.
+    """
+
+    source: Name
+    column: Text = "power"
+
+
 class EventLayout(Strict):
     """How the ROOT files are laid out; ``runs: null`` for files without live time."""
 
@@ -93,6 +180,11 @@ class EventLayout(Strict):
     runs: RunsLayout | None = RunsLayout()
     derived: dict[str, ExpressionText] = Field(default_factory=dict)
     cuts: list[Cut] = Field(default_factory=list)
+    friends: list[FriendTree] = Field(default_factory=list)
+    weight: ExpressionText | None = None
+    variations: list[EventVariation] = Field(default_factory=list)
+    identity: EventIdentity | None = None
+    power: PowerColumn | None = None
 
 
 class Calibration(Strict):

@@ -266,6 +266,13 @@ class Experiment(Strict):
             known(f"{field}.regions", set(background.regions or ()), regions)
             if background.time_law.kind == "follows-power":
                 known(f"{field}.time_law", {background.time_law.source}, sources)
+        if self.events.power is not None:
+            known("events.power.source", {self.events.power.source}, sources)
+        for variation in self.events.variations:
+            field = f"events.variations.{variation.name}"
+            known(f"{field}.detectors", set(variation.detectors or ()), detectors)
+            known(f"{field}.periods", set(variation.periods or ()), periods)
+            known(f"{field}.regions", set(variation.regions or ()), regions)
         for number, override in enumerate(self.overrides):
             field = f"overrides.{number}"
             known(f"{field}.detector", {override.detector or ""} - {""}, detectors)

@@ -1,8 +1,9 @@
-"""``nuem simulate`` and ``nuem histogram``: events, and what is counted of them."""
+"""``nuem simulate``, ``histogram`` and ``manifest``: events, and what is in them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,13 +12,19 @@ from nuem.analysis.cli.common import (
     deliver,
     force_option,
     json_option,
+    parse_shard,
     process_option,
     progress,
     set_option,
 )
+from nuem.analysis.cli.reading import reading_of, reading_options
 from nuem.inputs.errors import InputError
 
-__all__ = ["histogram", "simulate"]
+if TYPE_CHECKING:
+    from nuem.analysis.events.store import Histograms
+    from nuem.inputs.schema import Experiment
+
+__all__ = ["histogram", "manifest", "show_histograms", "simulate"]
 
 
 @click.command()
@@ -98,9 +105,14 @@ def simulate(
 
 @click.command()
 @click.argument("experiment")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("-o", "--output", help="File [default: results/NAME/histograms.json].")
 @click.option("--strict", is_flag=True, help="NaN and negative energies are errors.")
+@click.option(
+    "--shard", metavar="I/N",
+    help="Read this part of the files alone; nuem merge puts the parts together.",
+)  # fmt: skip
+@reading_options
 @set_option
 @force_option
 @json_option
@@ -110,34 +122,130 @@ def histogram(
     files: tuple[str, ...],
     output: str | None,
     strict: bool,
+    shard: str | None,
     settings: tuple[str, ...],
     force: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Read events of EXPERIMENT, cut them and fill histograms (UHI JSON)."""
-    from nuem.analysis.blinding import visible_cut_flow
-    from nuem.analysis.events.store import save, to_document
+    """Read events of EXPERIMENT, cut them and fill histograms (UHI JSON).
+
+    FILEs may be patterns; without any, the run list names them. What an interrupted
+    call has done is kept beside the output, and the same call goes on from there.
+    """
+    from nuem.analysis.events.store import save
     from nuem.analysis.exchange.provenance import guard_output
-    from nuem.analysis.stages import histogram_events, stage_provenance
+    from nuem.analysis.stages import (
+        histogram_events,
+        reading_configuration,
+        stage_provenance,
+    )
     from nuem.inputs.catalogue import load_experiment
 
     loaded = load_experiment(experiment, settings)
     path = output or f"results/{loaded.name}/histograms.json"
-    configuration = {"stage": "histogram", "strict": strict}
+    part = parse_shard(shard, path)
+    files, reading = reading_of(files, options, part)
+    configuration = {
+        "stage": "histogram", "strict": strict, **reading_configuration(reading),
+    }  # fmt: skip
+    base = stage_provenance(loaded, configuration)["configuration"]
+    kept = Path(f"{path}.part")
+    done = None
     if path != "-":
-        base = stage_provenance(loaded, configuration)["configuration"]
         guard_output(path, base, force)
+        done = _left(kept, base, force)
     with progress() as say:
-        result = histogram_events(
-            loaded, files, strict=strict, configuration=configuration, progress=say
-        )
+        try:
+            result = histogram_events(
+                loaded, files, reading, strict=strict, configuration=configuration,
+                progress=say, done=done,
+                checkpoint=None if path == "-" else lambda h: save(h, kept),
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            if kept.exists():
+                click.echo(f"nuem: what is done is in {kept}: call again", err=True)
+            raise
         if path != "-":
             save(result, path)
+            kept.unlink(missing_ok=True)
+    show_histograms(result, loaded, path, as_json)
+
+
+def _left(kept: Path, base: dict[str, Any], force: bool) -> Histograms | None:
+    """What an interrupted call with the same settings left."""
+    from nuem.analysis.events.store import load
+
+    if force or not kept.exists():
+        return None
+    done = load(kept)
+    then = done.provenance.get("configuration", {})
+    # good files are good whether or not bad ones are skipped
+    if {**then, "skip_bad": None} != {**base, "skip_bad": None}:
+        raise InputError(
+            "an interrupted call with other settings left this", file=kept,
+            expected="--force, to begin again",
+        )  # fmt: skip
+    click.echo(f"nuem: going on after {len(done.files)} files in {kept}", err=True)
+    return done
+
+
+def show_histograms(
+    result: Histograms, experiment: Experiment | None, path: str, as_json: bool
+) -> None:
+    """Print warnings, and the cut flow or the document."""
+    from nuem.analysis.blinding import visible_cut_flow
+    from nuem.analysis.events.store import to_document
+
     for warning in result.warnings:
         click.echo(f"nuem: warning: {warning}", err=True)
     if as_json or path == "-":
         deliver(to_document(result), "-")
-    else:
-        flow = visible_cut_flow(loaded, result) if loaded.blind else result.cut_flow
-        click.echo(flow.table())
-        click.echo(f"wrote {path}")
+        return
+    flow = result.cut_flow
+    if experiment is not None and experiment.blind:
+        flow = visible_cut_flow(experiment, result)
+    click.echo(flow.table())
+    click.echo(f"wrote {path}")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "-o", "--output", default="-", show_default=True, help="JSON file; - is stdout."
+)
+@click.option(
+    "--experiment", help="Experiment that says where the runs are [default: runs]."
+)
+@click.option("--workers", default=2, show_default=True, help="Files at the same time.")
+@set_option
+@json_option
+@debug_option
+def manifest(
+    files: tuple[str, ...],
+    output: str,
+    experiment: str | None,
+    workers: int,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Write sha256, entries and live time of FILEs, to check them on reading."""
+    from nuem.analysis.events.manifest import make_manifest
+    from nuem.analysis.events.runlist import expand
+    from nuem.analysis.events.runs import Layout
+    from nuem.analysis.stages import event_plan
+    from nuem.inputs.catalogue import load_experiment
+
+    layout = Layout()
+    if experiment is not None:
+        layout = event_plan(load_experiment(experiment, settings)).layout
+    elif settings:
+        raise InputError("--set", expected="--experiment, whose file it changes")
+    with progress() as say:
+        made = make_manifest(
+            expand(files), layout, threads=workers,
+            progress=lambda done, of: say(f"manifest: {done} of {of} files"),
+        )  # fmt: skip
+    deliver(made.to_dict(), output)
+    if as_json and output != "-":
+        deliver(made.to_dict(), "-")

@@ -33,7 +33,8 @@ _COMMANDS = {
     "gof": ("diagnosing", "gof", "Goodness of fit, saturated and by toys."),
     "impacts": ("diagnosing", "impacts", "What each parameter does to the result."),
     "reproduce": ("reproducing", "reproduce", "Published numbers beside ours."),
-    "merge": ("merging", "merge", "Put shards of toys together."),
+    "manifest": ("events", "manifest", "sha256, entries and live time of files."),
+    "merge": ("merging", "merge", "Put shards of toys or histograms together."),
 }
 
 

@@ -16,6 +16,7 @@ from nuem.analysis.cli.common import (
     set_option,
     show_limit,
 )
+from nuem.analysis.cli.reading import reading_of, reading_options
 
 if TYPE_CHECKING:
     from nuem.analysis.pipeline import RunResult
@@ -41,6 +42,7 @@ SMALL_RATE = 0.01
 @click.option("--seed", default=1, show_default=True, help="Seed of simulated events.")
 @click.option("--unblind", is_flag=True, help="Look at the data of a blind experiment.")
 @click.option("--strict", is_flag=True, help="NaN and negative energies are errors.")
+@reading_options
 @force_option
 @json_option
 @debug_option
@@ -52,8 +54,9 @@ def run(experiment: str, files: tuple[str, ...], as_json: bool, **options: Any) 
     """
     from nuem.analysis import pipeline
 
+    files, reading = reading_of(files, options)
     with progress() as say:
-        result = pipeline.run(experiment, files, progress=say, **options)
+        result = pipeline.run(experiment, files, reading, progress=say, **options)
     if as_json:
         deliver(result.to_dict(), "-")
         return

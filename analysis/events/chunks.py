@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nuem.analysis.events.source import open_tree, reading
+from nuem.analysis.events.rootfile import OpenFile, open_tree, reading
 
 __all__ = ["MEMORY_BUDGET", "chunk_edges", "ranges"]
 
@@ -23,7 +23,7 @@ MEMORY_BUDGET = 16_000_000
 
 
 def chunk_edges(
-    file: str | Path,
+    file: str | Path | OpenFile,
     tree: str,
     branches: Collection[str],
     *,
@@ -34,8 +34,10 @@ def chunk_edges(
 
     Parameters
     ----------
-    file, tree : str
-        ROOT file, and the name of a TTree or RNTuple in it.
+    file : str, Path or OpenFile
+        ROOT file.
+    tree : str
+        Name of a TTree or RNTuple in it.
     branches : collection of str
         Names of the columns that will be read.
     memory : int

@@ -39,7 +39,7 @@ def runs_of(plan: EventPlan, channel: ChannelSpec, runs: Runs) -> npt.NDArray[np
     InputError
         If a part mixes columns of the runs with branches of the events.
     """
-    mask = np.ones(len(runs.number), bool)
+    mask = runs.good.copy()
     if channel.runs is not None:
         mask &= np.isin(runs.number, sorted(channel.runs))
     table = Chunk(runs.columns, len(runs.number), plan.derived)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from nuem.analysis.events.identity import NORMAL, Identity
 from nuem.analysis.events.observable import Observable
 from nuem.analysis.events.runs import Layout
 from nuem.analysis.events.selection import Cut, Derived, branches_of, check_derived
 from nuem.inputs.errors import InputError
 from nuem.inputs.expressions import Expression
 
-__all__ = ["ChannelSpec", "EventPlan"]
+__all__ = ["ChannelSpec", "EventPlan", "Friend", "Key", "Variation"]
+
+#: Variation and channel of a histogram; the variation is "" for the nominal one.
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,57 @@ class ChannelSpec:
 
 
 @dataclass(frozen=True)
+class Friend:
+    """A tree with one entry for each event, in the same order.
+
+    Parameters
+    ----------
+    name : str
+        Its columns are called ``name.column`` in expressions.
+    tree : str
+        Name of the tree.
+    file : str, optional
+        Path of its file beside that of the events, with ``{stem}`` for the name of
+        that one without ending; the same file by default.
+    """
+
+    name: str
+    tree: str
+    file: str | None = None
+
+    def path(self, file: str | Path) -> str:
+        """Return the file of the friend of a file of events."""
+        if self.file is None:
+            return str(file)
+        path = Path(file)
+        return str(path.parent / self.file.replace("{stem}", path.stem))
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A systematic variation: other quantities and cuts in some of the channels.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variation.
+    channels : frozenset of str
+        Where it is filled.
+    quantities : tuple of Derived
+        Branches or derived quantities, and what takes their place: ``energy`` and
+        ``1.01 * energy``, with the nominal value on the right. Everything that is made
+        of them follows.
+    cuts : tuple of Cut
+        In place of the cuts of the same names.
+    """
+
+    name: str
+    channels: frozenset[str]
+    quantities: tuple[Derived, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+
+
+@dataclass(frozen=True)
 class EventPlan:
     """All that is needed to make histograms of files of events.
 
@@ -62,6 +118,16 @@ class EventPlan:
         In the order in which they are applied, in all channels.
     layout : Layout
         Names of the tree of runs and of its columns.
+    variations : tuple of Variation
+        Filled in the same pass, each in its channels.
+    weight : Expression, optional
+        Weight of an event; counts are filled beside the sums of weights.
+    friends : tuple of Friend
+        Trees that are joined to the events entry by entry.
+    identity : Identity, optional
+        What tells the events apart: for halves, and for `normal_deviate`.
+    power : str, optional
+        Column of the runs with the power of the source.
 
     Raises
     ------
@@ -86,6 +152,11 @@ class EventPlan:
     derived: tuple[Derived, ...] = ()
     cuts: tuple[Cut, ...] = ()
     layout: Layout = field(default_factory=Layout)
+    variations: tuple[Variation, ...] = ()
+    weight: Expression | None = None
+    friends: tuple[Friend, ...] = ()
+    identity: Identity | None = None
+    power: str | None = None
 
     def __post_init__(self) -> None:
         """Check the names."""
@@ -94,6 +165,8 @@ class EventPlan:
             "channels": [channel.name for channel in self.channels],
             "observables": [observable.name for observable in self.observables],
             "cuts": [cut.name for cut in self.cuts],
+            "variations": [variation.name for variation in self.variations],
+            "friends": [friend.name for friend in self.friends],
         }
         for kind, found in names.items():
             twice = [name for name, times in Counter(found).items() if times > 1]
@@ -110,6 +183,54 @@ class EventPlan:
                     found=", ".join(sorted(unknown)),
                     expected="one of " + ", ".join(names["channels"]),
                 )
+
+        for variation in self.variations:
+            for kind, used in (
+                ("channels", set(variation.channels)),
+                ("cuts", {cut.name for cut in variation.cuts}),
+            ):
+                if absent := sorted(used - set(names[kind])):
+                    raise InputError(
+                        f"a variation of {kind} that are not there",
+                        field=f"variations.{variation.name}",
+                        found=", ".join(absent),
+                        expected="some of " + ", ".join(names[kind]),
+                    )
+        if self.identity is None and self.smears:
+            raise InputError(
+                f"{NORMAL} needs to know what tells the events apart",
+                field="events.identity", expected="columns and a key",
+            )  # fmt: skip
+
+    @property
+    def smears(self) -> bool:
+        """Whether an expression has a random number for each event."""
+        made = [quantity.expression for quantity in self.derived]
+        every = (*self._expressions(), *self.selects(), *made)
+        return any(NORMAL in expression.names for expression in every)
+
+    @property
+    def fraction(self) -> float:
+        """Part of the live time that the events stand for: half of them, half of it."""
+        halved = self.identity is not None and self.identity.half is not None
+        return 0.5 if halved else 1.0
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Variation and channel of each histogram, the nominal ones first."""
+        nominal = [("", channel.name) for channel in self.channels]
+        varied = [
+            (variation.name, channel.name)
+            for variation in self.variations
+            for channel in self.channels
+            if channel.name in variation.channels
+        ]
+        return (*nominal, *varied)
+
+    def cuts_of(self, variation: Variation) -> tuple[Cut, ...]:
+        """Return the cuts of a variation, in the order of the nominal ones."""
+        other = {cut.name: cut for cut in variation.cuts}
+        return tuple(other.get(cut.name, cut) for cut in self.cuts)
 
     @property
     def trees(self) -> tuple[str, ...]:
@@ -134,16 +255,26 @@ class EventPlan:
 
         Some may be columns of the runs in place of branches.
         """
-        expressions: list[Expression] = [cut.expression for cut in self.cuts]
-        expressions += [observable.expression for observable in self.observables]
+        expressions = self._expressions()
         expressions += [c.select for c in self.of_tree(tree) if c.select is not None]
-        names = branches_of(_names(expressions), self.derived)
+        names = branches_of(_names(expressions), self.derived) - {NORMAL}
+        if self.identity is not None:
+            names |= set(self.identity.columns)
         return names | {self.layout.run} if self.needs_run(tree) else names
+
+    def _expressions(self) -> list[Expression]:
+        """Return all expressions but the conditions of the channels."""
+        expressions = [cut.expression for cut in self.cuts]
+        expressions += [observable.expression for observable in self.observables]
+        for variation in self.variations:
+            expressions += [quantity.expression for quantity in variation.quantities]
+            expressions += [cut.expression for cut in variation.cuts]
+        return expressions + ([] if self.weight is None else [self.weight])
 
     def run_columns(self) -> frozenset[str]:
         """Return the names that could be columns of the runs."""
-        trees: list[str] = [*self.trees]
-        return frozenset().union(*(self.branches(tree) for tree in trees))
+        power = frozenset() if self.power is None else frozenset({self.power})
+        return power.union(*(self.branches(tree) for tree in self.trees))
 
 
 def _names(expressions: Iterable[Expression]) -> frozenset[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nuem.analysis.events.rootfile import OpenFile, open_file
+from nuem.analysis.events.runlist import POWER, PowerHistory
 from nuem.analysis.events.source import describe_tree, read
 from nuem.inputs.errors import InputError
+from nuem.inputs.expressions import Expression, parse
+from nuem.inputs.grammar import shorten
 
 __all__ = ["Layout", "Runs", "read_runs"]
 
@@ -22,19 +27,31 @@ class Layout:
     Parameters
     ----------
     runs : str or None
-        Tree of the runs; None for files without one (no live time is known).
+        Tree of the runs; None for files without one (no live time is known, unless a
+        run list tells).
     run : str
         Branch of the run number, of the events and of the runs.
-    live_time : str
-        Branch of the runs with the live time in seconds.
+    live_time : Expression
+        Of columns of the runs: the live time in seconds, with the corrections for
+        dead time and pile-up (``real_s - dead_s``, ``live_s * exp(-2e-5 * rate_hz)``).
     start : str
         Branch of the runs with the begin in seconds since any fixed time.
+    parallel : str, optional
+        Column of the runs with the number of a detector that takes runs of its own:
+        runs of different ones may have the same number and the same time.
     """
 
     runs: str | None = "runs"
     run: str = "run"
-    live_time: str = "live_time_s"
+    live_time: Expression = field(default_factory=lambda: parse("live_time_s"))
     start: str = "start"
+    parallel: str | None = None
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns that the runs must have, beside the run number."""
+        parallel = set() if self.parallel is None else {self.parallel}
+        return frozenset({self.start} | parallel | self.live_time.names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +68,10 @@ class Runs:
         Live time, and begin, in seconds.
     columns : mapping of str to ndarray, shape (runs,)
         All columns that were read, in the order of `number`.
+    good : ndarray of bool, shape (runs,)
+        Whether a run is used; what a run list leaves out or calls bad is not.
+    stream : ndarray of int64, shape (runs,)
+        Which of the detectors with runs of their own; 0 for all of them together.
     """
 
     file: str
@@ -58,6 +79,8 @@ class Runs:
     live_time_s: npt.NDArray[np.float64]
     start_s: npt.NDArray[np.float64]
     columns: Mapping[str, npt.NDArray[np.generic]]
+    good: npt.NDArray[np.bool_]
+    stream: npt.NDArray[np.int64]
 
     def rows(
         self, run: npt.NDArray[np.int64]
@@ -90,19 +113,28 @@ class Runs:
 
 
 def read_runs(
-    file: str | Path, layout: Layout, columns: Collection[str] | None = None
+    file: str | Path | OpenFile,
+    layout: Layout,
+    columns: Collection[str] | None = None,
+    *,
+    listed: Sequence[Mapping[str, Any]] | None = None,
+    power: PowerHistory | None = None,
 ) -> Runs:
     """Read the table of runs of a file.
 
     Parameters
     ----------
-    file : str or Path
+    file : str, Path or OpenFile
         ROOT file.
     layout : Layout
-        Names; `layout.runs` must not be None.
+        Names; `layout.runs` must not be None unless the runs are listed.
     columns : collection of str, optional
-        Columns to read if they are there, beside run number, live time and begin;
-        default: all.
+        Columns to read if they are there, beside those of the layout; default: all.
+    listed : sequence of mapping, optional
+        Rows of a run list for this file; they win over the columns of the tree, and
+        runs that are not among them are not used.
+    power : PowerHistory, optional
+        Fills the column ``power``.
 
     Returns
     -------
@@ -114,46 +146,108 @@ def read_runs(
         If the tree or a column is missing, a run is there twice, or a live time
         is not a number >= 0.
     """
-    if layout.runs is None:
-        raise InputError("the layout names no tree of runs", file=file)
-    info = describe_tree(file, layout.runs)
-    names = {layout.run, layout.live_time, layout.start}
-    names |= info.branches if columns is None else info.branches & set(columns)
-    table = read(file, layout.runs, names, 0, info.entries)
+    with open_file(file) as opened:
+        table, good = _table(opened, layout, columns, listed)
+    where = layout.runs or "run list"
     for name, column in table.items():
         if not isinstance(column, np.ndarray):
             raise InputError(
                 "a column of the runs is not one number per run",
                 file=file,
-                field=f"{layout.runs}: {name}",
+                field=f"{where}: {name}",
             )
-    number = run_numbers(table[layout.run], file, f"{layout.runs}: {layout.run}")
-    live = table[layout.live_time].astype(np.float64)
+    number = run_numbers(table[layout.run], file, f"{where}: {layout.run}")
+    if missing := sorted(layout.columns - set(table)):
+        raise InputError(
+            "no such column of the runs, and so no live time", file=file, field=where,
+            found=", ".join(missing),
+            expected="one of " + shorten(", ".join(sorted(table)), 400),
+        )  # fmt: skip
     start = table[layout.start].astype(np.float64)
-    for name, bad, expected in (
-        (layout.live_time, ~(np.isfinite(live) & (live >= 0)), "seconds >= 0"),
-        (layout.start, ~np.isfinite(start), "seconds"),
-    ):
-        if bad.any():
+    live = np.broadcast_to(
+        np.asarray(layout.live_time(table), np.float64), number.shape
+    )
+    for name, values, bad, expected in (
+        (str(layout.live_time), live, ~(np.isfinite(live) & (live >= 0)), "seconds >= 0"),
+        (layout.start, start, ~np.isfinite(start), "seconds"),
+    ):  # fmt: skip
+        if (bad & good).any():
+            first = np.flatnonzero(bad & good)[0]
             raise InputError(
                 "bad time",
                 file=file,
-                field=f"{layout.runs}: {name}",
-                found=f"{table[name][bad][0]} in run {number[bad][0]}",
+                field=f"{where}: {name}",
+                found=f"{values[first]} in run {number[first]}",
                 expected=expected,
             )
-    order = np.argsort(number)
+    if power is not None:
+        table[POWER] = np.zeros(len(number))
+        try:
+            table[POWER][good] = power.mean(start[good], live[good])
+        except InputError as error:
+            raise InputError(str(error), file=file) from error
+    stream = np.zeros(len(number), np.int64)
+    if layout.parallel is not None:
+        field_name = f"{where}: {layout.parallel}"
+        stream = run_numbers(table[layout.parallel], file, field_name)
+    order = np.argsort(number, kind="stable")
     number = number[order]
     twice = number[1:][np.diff(number) == 0]
     if len(twice):
         raise InputError(
             "a run is there twice",
             file=file,
-            field=f"{layout.runs}: {layout.run}",
+            field=f"{where}: {layout.run}",
             found=str(twice[0]),
         )
     ordered = {name: column[order] for name, column in table.items()}
-    return Runs(str(file), number, live[order], start[order], ordered)
+    return Runs(
+        str(file), number, live[order], start[order], ordered, good[order],
+        stream[order],
+    )  # fmt: skip
+
+
+def _table(
+    opened: OpenFile,
+    layout: Layout,
+    columns: Collection[str] | None,
+    listed: Sequence[Mapping[str, Any]] | None,
+) -> tuple[dict[str, Any], npt.NDArray[np.bool_]]:
+    """Return the columns of the runs, of tree and list, and which runs are good."""
+    table: dict[str, Any] = {}
+    if layout.runs is not None:
+        info = describe_tree(opened, layout.runs)
+        given: set[str] = set(listed[0]) if listed else set()
+        names = {layout.run} | (layout.columns - given)
+        names |= info.branches if columns is None else info.branches & set(columns)
+        table = read(opened, layout.runs, names, 0, info.entries)
+    elif listed is None:
+        raise InputError("the layout names no tree of runs", file=opened.path)
+    if listed is None:
+        return table, np.ones(len(table[layout.run]), bool)
+    numbers = np.array([row["run"] for row in listed], np.int64)
+    if layout.runs is None:
+        table[layout.run] = numbers
+    there = run_numbers(table[layout.run], opened.path, f"{layout.runs}: {layout.run}")
+    if missing := sorted(set(numbers.tolist()) - set(there.tolist())):
+        raise InputError(
+            "the run list has a run that the file does not have",
+            file=opened.path,
+            found=f"run {missing[0]}",
+        )
+    position = {run: i for i, run in enumerate(numbers.tolist())}
+    place = np.array([position.get(run, -1) for run in there.tolist()], np.int64)
+    known = place >= 0
+    for name in listed[0]:
+        if name in ("run", "good"):
+            continue
+        values = np.array([row[name] for row in listed])
+        column = np.zeros(len(there), values.dtype)
+        column[known] = values[place[known]]
+        table[name] = column
+    good = known.copy()
+    good[known] = np.array([row["good"] for row in listed])[place[known]]
+    return table, good
 
 
 def run_numbers(

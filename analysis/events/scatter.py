@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nuem.analysis.events.fill import accepted_values, inspect_file
+from nuem.analysis.events.execute import Reading
+from nuem.analysis.events.fill import accepted_values
+from nuem.analysis.events.inspection import inspect_file
 from nuem.analysis.events.observable import Observable
 from nuem.analysis.events.plan import EventPlan
 from nuem.inputs.errors import InferenceError
@@ -71,7 +73,11 @@ class Band:
 
 
 def scatter(
-    plan: EventPlan, files: Sequence[str | Path], x: Expression, y: Expression
+    plan: EventPlan,
+    files: Sequence[str | Path],
+    x: Expression,
+    y: Expression,
+    reading: Reading | None = None,
 ) -> Scatter:
     """Read two quantities of all events that pass the cuts.
 
@@ -83,6 +89,8 @@ def scatter(
         ROOT files.
     x, y : Expression
         Of branches and derived quantities.
+    reading : Reading, optional
+        With a run list and a power history.
 
     Returns
     -------
@@ -98,12 +106,14 @@ def scatter(
         Observable(name, expression, (0.0, 1.0), "")
         for name, expression in (("x", x), ("y", y))
     )
-    plan = replace(plan, observables=axes)
+    plan = replace(plan, observables=axes, variations=(), weight=None)
+    reading = Reading() if reading is None else reading
     columns: tuple[list[NDArray[np.float64]], ...] = ([], [])
     for file in files:
-        info = inspect_file(plan, file)
+        listed = reading.run_list.rows.get(str(file)) if reading.run_list else None
+        info = inspect_file(plan, file, listed=listed, power=reading.power)
         for tree, entries in info.entries.items():
-            values, _ = accepted_values(plan, file, 0, entries, tree, info)
+            values = accepted_values(plan, file, 0, entries, tree, info)
             for by_channel in values.values():
                 for column, value in zip(columns, by_channel, strict=True):
                     column.append(value)

@@ -93,9 +93,26 @@ class Chunk:
         self, arrays: Mapping[str, Any], size: int, derived: Sequence[Derived] = ()
     ) -> None:
         self.size = size
+        self._arrays = dict(arrays)
         self._values = dict(arrays)
         self._derived = {quantity.name: quantity.expression for quantity in derived}
         self._nan: dict[str, Mask | None] = {}
+
+    def varied(self, quantities: Sequence[Derived]) -> Chunk:
+        """Return the same events with other values of some quantities.
+
+        Parameters
+        ----------
+        quantities : sequence of Derived
+            Their expressions mean the values of this chunk.
+        """
+        arrays = {q.name: self.values(q.expression) for q in quantities}
+        derived = [
+            Derived(name, expression)
+            for name, expression in self._derived.items()
+            if name not in arrays
+        ]
+        return Chunk({**self._arrays, **arrays}, self.size, derived)
 
     def values(self, expression: Expression) -> Any:
         """Evaluate an expression: shape (events,) or (events, var), or a scalar."""

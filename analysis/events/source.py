@@ -2,27 +2,27 @@
 
 Plain functions of (file, tree, branches, first, last): each opens the file
 itself, so that it runs alike in threads, in other processes and on other
-machines. uproot is imported inside, since it takes long to import.
+machines. Within one thread an `OpenFile` can stand in place of the path; opening a
+small file takes longer than reading it. uproot is imported inside, since it takes
+long to import.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nuem.analysis.events.rootfile import OpenFile, open_tree, reading
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 
-__all__ = ["TreeInfo", "describe_tree", "open_tree", "read", "reading"]
-
-_RNTUPLES = ("ROOT::RNTuple", "ROOT::Experimental::RNTuple")
-_TREES = ("TTree", "TNtuple", "TNtupleD", "TChain", *_RNTUPLES)
+__all__ = ["TreeInfo", "column_types", "describe_tree", "read"]
 
 
 @dataclass(frozen=True)
@@ -41,119 +41,7 @@ class TreeInfo:
     branches: frozenset[str]
 
 
-@contextmanager
-def reading(file: str | Path, field: str | None) -> Iterator[None]:
-    """Turn what uproot raises on damaged files into an InputError.
-
-    Damage shows as OSError, ValueError, TypeError, KeyError, AssertionError,
-    struct.error, DeserializationError, DecompressionError and others, depending
-    on the byte that is wrong; hence the wide net around each call of uproot.
-    """
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:
-        raise InputError(
-            "the file is damaged, or of a kind that uproot does not read",
-            file=file,
-            field=field,
-            found=shorten(f"{type(error).__name__} ({error})", 160),
-            expected="a complete ROOT file",
-        ) from error
-
-
-@contextmanager
-def open_file(file: str | Path) -> Iterator[Any]:
-    """Open a ROOT file for reading, with errors of one line.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or it is not a complete ROOT file.
-    """
-    import uproot
-
-    path = Path(file)
-    expected = "a ROOT file"
-    try:
-        if path.is_dir():
-            raise InputError(
-                "cannot be read", file=file, found="a directory", expected=expected
-            )
-        with path.open("rb") as stream:
-            magic = stream.read(4)
-            size = path.stat().st_size
-    except FileNotFoundError as error:
-        raise InputError("no such file", file=file, expected=expected) from error
-    except OSError as error:
-        raise InputError(
-            "cannot be read", file=file, found=error.strerror, expected=expected
-        ) from error
-    if magic != b"root":
-        found = f"the first bytes {magic!r}" if magic else "an empty file"
-        raise InputError("not a ROOT file", file=file, found=found, expected=expected)
-    with reading(file, None):
-        # plain reads: a memory map of a file that shrinks would end the process;
-        # no caches: each range is read once, and they would keep it in memory
-        root = uproot.open(
-            {path: None},
-            handler=uproot.MultithreadedFileSource,
-            num_workers=1,
-            object_cache=None,
-            array_cache=None,
-        )
-    with root:
-        end = root.file.fEND
-        if size < end:  # uproot notices only if it needs what is missing
-            raise InputError(
-                "the file is truncated",
-                file=file,
-                found=f"{size} bytes",
-                expected=f"{end} bytes",
-            )
-        yield root
-
-
-@contextmanager
-def open_tree(file: str | Path, tree: str) -> Iterator[Any]:
-    """Open a TTree or RNTuple of a ROOT file.
-
-    Parameters
-    ----------
-    file : str or Path
-        ROOT file on a local disk.
-    tree : str
-        Name, with folders (``raw/events``).
-
-    Yields
-    ------
-    uproot object
-        With `num_entries`, and columns by name.
-
-    Raises
-    ------
-    InputError
-        If the file or the tree cannot be read.
-    """
-    with open_file(file) as root:
-        with reading(file, tree):
-            classes = root.classnames(cycle=False)
-        trees = sorted(name for name, kind in classes.items() if kind in _TREES)
-        expected = "one of " + ", ".join(trees) if trees else "a file that holds trees"
-        kind = classes.get(tree)
-        if kind is None:
-            raise InputError("no such tree", file=file, field=tree, expected=expected)
-        if kind not in _TREES:
-            raise InputError(
-                "not a tree", file=file, field=tree, found=kind, expected=expected
-            )
-        with reading(file, tree):
-            opened = root[tree]
-        yield opened
-
-
-def describe_tree(file: str | Path, tree: str) -> TreeInfo:
+def describe_tree(file: str | Path | OpenFile, tree: str) -> TreeInfo:
     """Return the number of entries and the branches of a tree.
 
     Raises
@@ -165,15 +53,39 @@ def describe_tree(file: str | Path, tree: str) -> TreeInfo:
         return TreeInfo(int(opened.num_entries), frozenset(_columns(opened)))
 
 
+def column_types(
+    file: str | Path | OpenFile, tree: str, branches: Collection[str]
+) -> dict[str, str]:
+    """Return the types of some columns: ``float``, ``int32_t``, ``double[]``, ...
+
+    Raises
+    ------
+    InputError
+        If the file, the tree or a branch cannot be read.
+    """
+    with open_tree(file, tree) as opened, reading(file, tree):
+        columns = _columns(opened)
+        return {
+            name: _plain_type(str(columns[name].column.typename))
+            for name in sorted(branches)
+        }
+
+
 def read(
-    file: str | Path, tree: str, branches: Collection[str], first: int, last: int
+    file: str | Path | OpenFile,
+    tree: str,
+    branches: Collection[str],
+    first: int,
+    last: int,
 ) -> dict[str, Any]:
     """Read a range of entries.
 
     Parameters
     ----------
-    file, tree : str
-        ROOT file, and the name of a TTree or RNTuple in it.
+    file : str, Path or OpenFile
+        ROOT file.
+    tree : str
+        Name of a TTree or RNTuple in it.
     branches : collection of str
         Names of the columns.
     first, last : int
@@ -225,8 +137,43 @@ def read(
     return arrays
 
 
-def _columns(opened: Any) -> dict[str, Callable[[int, int], Any]]:
-    """Return a reader of (first, last) for each column, by name.
+def _plain_type(name: str) -> str:
+    """Write a C++ type alike for TTrees and RNTuples, lists of any kind as ``[]``."""
+    text = name.replace("std::", "").replace("ROOT::VecOps::", "").strip()
+    text, lists = re.subn(r"\[[^]]*\]", "", text)
+    while match := re.fullmatch(r"(?:R?[Vv]ec(?:tor)?|array)<(.*?)(?:,\s*\d+)?>", text):
+        text, lists = match[1].strip(), lists + 1
+    return text + "[]" * lists
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A branch of a TTree, or a field of an RNTuple.
+
+    Parameters
+    ----------
+    column : uproot object
+    whole : uproot object, optional
+        RNTuple to read the field from, where its own ``array()`` takes its name for a
+        path.
+    """
+
+    column: Any
+    whole: Any = None
+
+    def __call__(self, first: int, last: int) -> Any:
+        if self.whole is None:
+            return self.column.array(entry_start=first, entry_stop=last)
+        arrays = self.whole.arrays(
+            filter_field=lambda other: other is self.column,
+            entry_start=first,
+            entry_stop=last,
+        )
+        return arrays[self.column.name]
+
+
+def _columns(opened: Any) -> dict[str, _Column]:
+    """Return the columns by name.
 
     uproot's own look-up by name reads slashes as paths and brackets or stars as
     patterns, and RNTuples pass over unknown names; the objects have no such
@@ -236,41 +183,24 @@ def _columns(opened: Any) -> dict[str, Callable[[int, int], Any]]:
         return dict(_fields(opened, opened))
     columns = {}
     for path, branch in opened.iteritems(recursive=True, full_paths=True):
-        columns[path] = _branch_reader(branch)
+        columns[path] = _Column(branch)
         columns.setdefault(branch.name, columns[path])
     return columns
 
 
-def _branch_reader(branch: Any) -> Callable[[int, int], Any]:
-    return lambda first, last: branch.array(entry_start=first, entry_stop=last)
-
-
 def _fields(
     parent: Any, ntuple: Any, prefix: str = ""
-) -> Iterator[tuple[str, Callable[[int, int], Any]]]:
+) -> Iterator[tuple[str, _Column]]:
     """Walk the fields of an RNTuple, with those of records as ``record.field``."""
     for field in parent.fields:
-        # RField.array() would take such a name for a path
         if not prefix and ("/" in field.name or "." in field.name):
-            yield field.name, _whole_reader(ntuple, field)
+            yield field.name, _Column(field, ntuple)
         else:
-            yield prefix + field.name, _branch_reader(field)
+            yield prefix + field.name, _Column(field)
             yield from _fields(field, ntuple, f"{prefix}{field.name}.")
 
 
-def _whole_reader(ntuple: Any, field: Any) -> Callable[[int, int], Any]:
-    def reader(first: int, last: int) -> Any:
-        arrays = ntuple.arrays(
-            filter_field=lambda other: other is field,
-            entry_start=first,
-            entry_stop=last,
-        )
-        return arrays[field.name]
-
-    return reader
-
-
-def _numbers(array: Any, file: str | Path, field: str) -> Any:
+def _numbers(array: Any, file: str | Path | OpenFile, field: str) -> Any:
     """Check that a column holds numbers; flat ones become NumPy arrays."""
     import awkward as ak
 
@@ -291,6 +221,15 @@ def _numbers(array: Any, file: str | Path, field: str) -> Any:
             field=field,
             found=shorten(str(array.type.content)),
             expected="integers, floats or booleans, or lists of them",
+        )
+    if array.ndim > 1 and (damage := ak.validity_error(array)):
+        # awkward's kernels trust the offsets: wrong ones would end the process
+        raise InputError(
+            "the branch is damaged",
+            file=file,
+            field=field,
+            found=shorten(str(damage), 160),
+            expected="lists within their content",
         )
     if optional:  # a missing value is counted like a NaN
         array = ak.fill_none(ak.values_astype(array, "float64"), np.nan, axis=None)

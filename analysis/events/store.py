@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nuem.analysis.events.cutflow import CutFlow
+from nuem.analysis.events.weights import WeightedBins
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import read_json, write_json
 from nuem.inputs.grammar import shorten
@@ -16,14 +17,56 @@ from nuem.inputs.grammar import shorten
 if TYPE_CHECKING:
     import hist
 
-__all__ = ["SCHEMA", "FileRecord", "Histograms", "Spans", "load", "save", "to_document"]
+__all__ = [
+    "SCHEMA",
+    "FileRecord",
+    "Histograms",
+    "RunRecord",
+    "SkippedFile",
+    "Spans",
+    "load",
+    "save",
+    "to_document",
+]
 
 #: Name of the form of the files, with its version.
-SCHEMA = "nuem-histograms-1"
+SCHEMA = "nuem-histograms-2"
 
+
+#: Plain numbers of the result, the fraction last.
+_NUMBERS = ("events", "unassigned", "bad_runs", "other_half", "fraction")
 
 #: Runs of a channel: begin and live time of each, in seconds.
 Spans = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run of a file.
+
+    Parameters
+    ----------
+    number : int
+        Run number.
+    start_s, live_time_s : float
+        Begin and live time in seconds.
+    channels : tuple of str
+        Channels that it belongs to.
+    stream : int
+        The detector, where detectors take runs of their own.
+    power : float, optional
+        Mean power of the source, relative to the nominal one.
+    accepted : tuple of int
+        Events in the histogram of each of these channels.
+    """
+
+    number: int
+    start_s: float
+    live_time_s: float
+    channels: tuple[str, ...]
+    stream: int = 0
+    power: float | None = None
+    accepted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,14 +78,40 @@ class FileRecord:
     path : str
         As it was given.
     sha256 : str
-        Of its bytes: damage in a ROOT file need not show otherwise.
+        Of its bytes: damage in a ROOT file need not show otherwise. Empty if it was
+        not asked for.
     entries : mapping of str to int
         Entries of each tree of events.
+    runs : tuple of RunRecord, or None
+        Its runs; None where neither the file nor a list tells.
     """
 
     path: str
     sha256: str
     entries: Mapping[str, int]
+    runs: tuple[RunRecord, ...] | None = None
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """A bad file that was left out.
+
+    Parameters
+    ----------
+    path : str
+        As it was given.
+    reason : str
+        What is wrong with it.
+    live_time_s : float or None
+        What its runs would have added, in seconds; None if nothing tells.
+    entries : int or None
+        Its events; None if nothing tells.
+    """
+
+    path: str
+    reason: str
+    live_time_s: float | None = None
+    entries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,11 +130,29 @@ class Histograms:
         Begin and live time in seconds of the runs of each channel, in order of
         time; None where the files do not tell.
     files : tuple of FileRecord
-        The files, in the order in which they were given.
+        The files that were read, in alphabetical order.
     warnings : tuple of str
         What a reader of the result should know.
     provenance : mapping
         Whatever the caller wants to keep with it; JSON.
+    skipped : tuple of SkippedFile
+        The files that were not.
+    power : mapping of str to float
+        By channel, mean power of the source over the live time; empty if nothing
+        is known of it.
+    variations : mapping of str to mapping of str to hist.Hist
+        Counts by variation and channel.
+    weighted : mapping of str to mapping of str to WeightedBins
+        Sums of weights by variation ("" for none) and channel; empty without weights.
+    events, unassigned, bad_runs, other_half : int
+        Events that were read; of these, in no channel, in runs that are not used,
+        and in the half that is not asked for.
+    absent_runs : mapping of str to tuple of int
+        Runs that a channel asks for and no file has.
+    fraction : float
+        Part of the live time of the runs that the events stand for.
+    notes : tuple of str
+        What the reading of the files had to say; part of the warnings.
     """
 
     hists: Mapping[str, hist.Hist[Any]]
@@ -75,6 +162,17 @@ class Histograms:
     files: tuple[FileRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[SkippedFile, ...] = ()
+    power: Mapping[str, float] = field(default_factory=dict)
+    variations: Mapping[str, Mapping[str, hist.Hist[Any]]] = field(default_factory=dict)
+    weighted: Mapping[str, Mapping[str, WeightedBins]] = field(default_factory=dict)
+    events: int = 0
+    unassigned: int = 0
+    bad_runs: int = 0
+    other_half: int = 0
+    absent_runs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    fraction: float = 1.0
+    notes: tuple[str, ...] = ()
 
 
 def to_document(histograms: Histograms) -> dict[str, Any]:
@@ -90,6 +188,16 @@ def to_document(histograms: Histograms) -> dict[str, Any]:
         "files": [asdict(record) for record in histograms.files],
         "warnings": list(histograms.warnings),
         "provenance": dict(histograms.provenance),
+        "skipped": [asdict(record) for record in histograms.skipped],
+        "power": dict(histograms.power),
+        "variations": {k: dict(v) for k, v in histograms.variations.items()},
+        "weighted": {
+            variation: {name: bins.to_dict() for name, bins in of.items()}
+            for variation, of in histograms.weighted.items()
+        },
+        **{name: getattr(histograms, name) for name in _NUMBERS},
+        "absent_runs": dict(histograms.absent_runs),
+        "notes": list(histograms.notes),
     }
     plain: dict[str, Any] = json.loads(
         json.dumps(document, default=uhi.io.json.default, allow_nan=False)
@@ -154,16 +262,37 @@ def _check(document: Mapping[str, Any], path: str | Path) -> Histograms:
         part = "runs"
         runs = {name: _spans(value) for name, value in document[part].items()}
         part = "files"
-        files = tuple(
-            FileRecord(str(r["path"]), str(r["sha256"]), dict(r["entries"]))
-            for r in document[part]
-        )
+        files = tuple(_file(record) for record in document[part])
+        part = "skipped"
+        skipped = tuple(SkippedFile(**record) for record in document[part])
+        part = "variations"
+        variations = {
+            variation: {name: _histogram(h) for name, h in of.items()}
+            for variation, of in document[part].items()
+        }
+        part = "weighted"
+        weighted = {
+            variation: {name: WeightedBins.from_dict(w) for name, w in of.items()}
+            for variation, of in document[part].items()
+        }
+        part = "absent_runs"
+        absent = {k: tuple(map(int, v)) for k, v in document[part].items()}
+        part = "power"
+        power = {name: float(value) for name, value in document[part].items()}
         part = "warnings"
-        warnings = tuple(str(warning) for warning in document[part])
-        part = "provenance"
-        return Histograms(
-            hists, live, flow, runs, files, warnings, dict(document[part])
+        warnings, notes = (
+            tuple(str(line) for line in document[name]) for name in (part, "notes")
         )
+        part = "provenance"
+        made = dict(document[part])
+        part = ", ".join(_NUMBERS)
+        numbers = {name: document[name] for name in _NUMBERS}
+        if not all(type(n) is int and n >= 0 for n in [*numbers.values()][:-1]):
+            raise ValueError("counts that are none")
+        return Histograms(
+            hists, live, flow, runs, files, warnings, made, skipped, power, variations,
+            weighted, absent_runs=absent, notes=notes, **numbers,
+        )  # fmt: skip
     # whatever a damaged document raises in hist and boost-histogram
     except Exception as error:
         raise InputError(
@@ -187,6 +316,21 @@ def _histogram(document: Any) -> hist.Hist[Any]:
     if (histogram.view(flow=True) < 0).any():
         raise ValueError("a negative count")
     return histogram
+
+
+def _file(record: Any) -> FileRecord:
+    runs = record["runs"]
+    return FileRecord(
+        str(record["path"]),
+        str(record["sha256"]),
+        dict(record["entries"]),
+        None if runs is None else tuple(_run(run) for run in runs),
+    )
+
+
+def _run(record: Any) -> RunRecord:
+    lists = {name: tuple(record[name]) for name in ("channels", "accepted")}
+    return RunRecord(**{**record, **lists})
 
 
 def _live_time(value: Any) -> float | None:

@@ -27,8 +27,8 @@ HEAVY = (
 )  # fmt: skip
 COMMANDS = (
     "run", "list", "info", "cross-section", "simulate", "histogram", "template",
-    "workspace", "limit", "fit", "scan", "gof", "figures", "impacts", "merge",
-    "reproduce", "atom",
+    "workspace", "limit", "fit", "scan", "gof", "figures", "impacts", "manifest",
+    "merge", "reproduce", "atom",
 )  # fmt: skip
 
 

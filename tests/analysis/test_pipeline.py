@@ -44,7 +44,15 @@ def test_every_file_is_there(result: RunResult) -> None:
     }  # fmt: skip
     figures = {
         f"figures/{name}.{kind}"
-        for name in ("spectra", "residual", "rates", "cls-scan", "cut-flow")
+        for name in (
+            "spectra",
+            "residual",
+            "rates",
+            "cls-scan",
+            "cut-flow",
+            "rate-against-time",
+            "live-time",
+        )
         for kind in ("pdf", "png")
     }
     assert set(result.paths) == stages | figures

@@ -15,6 +15,7 @@ import pytest
 
 from nuem.plots.ladder import Rung
 from nuem.plots.points import difference, rate
+from nuem.plots.runs import RunTable
 
 EXPOSURES = {"ON": 124.2, "OFF": 70.3}
 LINES = {"Zn-65 L": 1.10, "Ge-68 L": 1.30, "Zn-65 K": 8.98, "Ge-68 K": 10.37}
@@ -328,6 +329,23 @@ def regions_arguments() -> dict[str, Any]:
     }
 
 
+def run_arguments() -> dict[str, Any]:
+    """Arguments of the figures of data taking: ON, then OFF, then ON again."""
+    rng = np.random.default_rng(5)
+    number = np.arange(1, 61)
+    off = (number > 25) & (number <= 45)
+    live = np.where(number % 9 == 0, 0.7, 1.9) + 0.05 * rng.random(60)
+    counts = rng.poisson(np.where(off, 210.0, 240.0) * live)
+    return {
+        "periods": {
+            name: RunTable(number[p], 2.0 * number[p], live[p], counts[p])
+            for name, p in (("ON", ~off), ("OFF", off))
+        },
+        "experiment": "TEXONO-PCGe",
+        "status": "simulated",
+    }
+
+
 @pytest.fixture
 def examples() -> SimpleNamespace:
     """Arguments for every figure, made anew so that a test may change them."""
@@ -346,5 +364,7 @@ def examples() -> SimpleNamespace:
         profiles=profiles_arguments(),
         belts=belts_arguments(),
         regions=regions_arguments(),
+        rate_time={**run_arguments(), "shaded": ["ON"]},
+        live_time=run_arguments(),
     )
     return deepcopy(made)

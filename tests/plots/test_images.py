@@ -20,6 +20,7 @@ from nuem.plots.ladder import ladder
 from nuem.plots.limits import cls_scan
 from nuem.plots.photoabsorption import photoabsorption
 from nuem.plots.pulls import impacts, pulls
+from nuem.plots.runs import live_time_by_run, rate_against_time
 from nuem.plots.spectra import band, cut_flow, residual, spectra
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
     "profiles": (profiles, "profiles", {}),
     "belts": (belts, "belts", {}),
     "regions": (regions, "regions", {}),
+    "rate-time": (rate_against_time, "rate_time", {}),
+    "live-time": (live_time_by_run, "live_time", {}),
 }
 
 #: Limits that do not follow the height of the text in the legend.
@@ -61,6 +64,8 @@ LIMITS = {
     "rates": (3e-4, 5e3),
     "cross-sections": (1e-49, 1e-37),
     "cross-sections-band": (1e-49, 1e-37),
+    "rate-time": (0, 400),
+    "live-time": (0, 60),
     "cls-scan": (0, 1.05),
     "cls-scan-log": (1e-3, 10),
 }

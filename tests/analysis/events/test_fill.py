@@ -11,12 +11,15 @@ import pytest
 
 from nuem.analysis.events import (
     ChannelSpec,
+    Chunking,
     Cut,
     Derived,
     EventPlan,
     Histograms,
     Layout,
     Observable,
+    Place,
+    Reading,
     histogram,
     read_runs,
 )
@@ -81,26 +84,29 @@ def test_any_chunks_and_threads_give_the_same(
     )
     more = events(300, seed=8, first_run=11)
     two = write("b.root", {"events": more, "runs": runs(11)}, rntuple=rntuple)
-    reference = histogram(plan, [one, two], threads=1, chunk_entries=10**9)
-    seen: list[tuple[int, int]] = []
-    for options in (
-        {"chunk_entries": 37},
-        {"chunk_entries": 399, "threads": 3},
-        {"memory": 1000},
-        {},
+    whole = Reading(Place(workers=1), Chunking(entries=10**9))
+    reference = histogram(plan, [one, two], whole)
+    seen: list[tuple[int, float]] = []
+    for reading in (
+        Reading(chunking=Chunking(entries=37)),
+        Reading(Place(workers=3), Chunking(entries=399)),
+        Reading(chunking=Chunking(memory=1000)),
+        Reading(chunking=Chunking(entries=50, fused=True)),
+        None,
     ):
         seen.clear()
         result = histogram(
-            plan, [two, one], progress=lambda *n: seen.append(n), **options
+            plan, [two, one], reading, progress=lambda *n: seen.append(n)
         )
         assert equal(result, reference)
-        assert seen[-1] == (700, 700)
+        assert result == reference
+        assert seen[-1] == (700, 1.0)
     parts = [fill(plan, one, i, i + 100, "events") for i in (300, 0, 200, 100)]
     total = parts[0] + parts[1] + parts[2] + parts[3]
     assert total.events == 400
-    whole = fill(plan, one, 0, 400, "events")
-    assert total.cut_flow == whole.cut_flow
-    assert total.hists == whole.hists
+    at_once = fill(plan, one, 0, 400, "events")
+    assert total.cut_flow == at_once.cut_flow
+    assert total.hists == at_once.hists
 
 
 def test_several_trees_several_observables_and_no_runs(write: Write) -> None:
@@ -117,7 +123,7 @@ def test_several_trees_several_observables_and_no_runs(write: Write) -> None:
         ),
         layout=Layout(runs=None),
     )
-    result = histogram(plan, [path], chunk_entries=77)
+    result = histogram(plan, [path], Reading(chunking=Chunking(entries=77)))
     assert result.live_time_s == {"A": None, "B": None}
     expected = np.histogram2d(
         trees["a"]["E"], trees["a"]["z"], [EDGES, (-1.0, 0.0, 0.7, 1.0)]
@@ -157,9 +163,9 @@ def test_overlapping_channels(write: Write, plan: EventPlan) -> None:
     shared = int(((energy > 0.5) & (energy < 1)).sum())
     for size in (100, 1000):
         with pytest.raises(InputError) as caught:
-            histogram(both, [path], chunk_entries=size)
+            histogram(both, [path], Reading(chunking=Chunking(entries=size)))
         assert str(caught.value) == (
-            f"channels.low, channels.high: channels overlap: found {shared} events in"
+            f"{path}: channels.low, channels.high: channels overlap: found {shared} events in"
             " both, expected none, or the overlap declared"
         )
     declared = replace(high, overlaps=frozenset({"low"}))
@@ -193,7 +199,7 @@ def test_runs_must_be_known_and_unique(write: Write, plan: EventPlan) -> None:
         with pytest.raises(
             InputError, match=r"runs: events of runs .* found 3 events of run 77, 88"
         ):
-            histogram(plan, [path], chunk_entries=size)
+            histogram(plan, [path], Reading(chunking=Chunking(entries=size)))
     one = write("b.root", {"events": events(), "runs": runs()})
     two = write("c.root", {"events": events(seed=9, first_run=4), "runs": runs(4)})
     with pytest.raises(InputError, match=r"c.root: a run is in two .* run 4.*b.root"):

@@ -1,0 +1,148 @@
+"""One measurement of reading events: ``python event_rows.py ROW FILE THREADS``.
+
+Prints seconds, peak memory and counts as JSON. The work is done twice and the second
+time counts: files are in the page cache, and what is compiled is compiled. The peers
+run in this file too, without nuem, so that they can live in an environment of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+COLUMNS = ("run", "energy", "veto_time_us", "compton_kev", "rise_time_us")
+EDGES = np.linspace(0.2, 12.2, 121)
+LAST_ON = 60
+
+
+def accepted(part: Any) -> Any:
+    """Three cuts."""
+    return (
+        (part["veto_time_us"] > 200)
+        & (part["compton_kev"] < 20)
+        & (abs(part["rise_time_us"] - 0.8) < 0.36)
+    )
+
+
+def reading(path: str, threads: int) -> list[int]:
+    """Read the five columns and do nothing with them, over entry ranges."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from nuem.analysis.events.chunks import chunk_edges
+    from nuem.analysis.events.source import read
+
+    edges = chunk_edges(path, "events", COLUMNS)
+    pairs = list(itertools.pairwise(edges))
+    with ThreadPoolExecutor(threads) as pool:
+        sizes = pool.map(lambda p: len(read(path, "events", COLUMNS, *p)["run"]), pairs)
+        return [sum(sizes)]
+
+
+def nuem(path: str, threads: int, digest: bool = False) -> list[int]:
+    """Histograms of both periods."""
+    from event_data import plan
+
+    from nuem.analysis.events import Chunking, Place, Reading, histogram
+
+    how = Reading(Place(workers=threads), Chunking(fused=True), digest=digest)
+    result = histogram(plan(), [path], how)
+    return [int(h.sum()) for h in result.hists.values()]
+
+
+def nuem_sha256(path: str, threads: int) -> list[int]:
+    """The same with the sha256 of the file."""
+    return nuem(path, threads, digest=True)
+
+
+def uproot_hist(path: str, threads: int) -> list[int]:
+    """uproot, a NumPy mask and `hist`, one thread."""
+    import hist
+    import uproot
+
+    hists = [hist.Hist(hist.axis.Regular(120, 0.2, 12.2)) for _ in range(2)]
+    with uproot.open(path) as file:
+        parts = file["events"].iterate(list(COLUMNS), step_size="64 MB", library="np")
+        for part in parts:
+            mask = accepted(part)
+            on = part["run"] <= LAST_ON
+            hists[0].fill(part["energy"][mask & on])
+            hists[1].fill(part["energy"][mask & ~on])
+    return [int(h.sum()) for h in hists]
+
+
+def coffea(path: str, threads: int) -> list[int]:
+    """coffea with its iterative executor."""
+    import hist
+    from coffea import processor
+    from coffea.nanoevents import BaseSchema
+
+    class Cuts(processor.ProcessorABC):  # type: ignore[misc]
+        def process(self, events: Any) -> Any:
+            mask = accepted(events)
+            on = events["run"] <= LAST_ON
+            made = []
+            for chosen in (mask & on, mask & ~on):
+                made.append(hist.Hist(hist.axis.Regular(120, 0.2, 12.2)))
+                made[-1].fill(events["energy"][chosen])
+            return {"on": made[0], "off": made[1]}
+
+        def postprocess(self, accumulator: Any) -> Any:
+            return accumulator
+
+    run = processor.Runner(
+        executor=processor.IterativeExecutor(status=False),
+        schema=BaseSchema,
+        chunksize=1_000_000,
+    )
+    found = run({"data": {"files": {path: "events"}}}, processor_instance=Cuts())
+    return [int(found[name].sum()) for name in ("on", "off")]
+
+
+def rdataframe(path: str, threads: int) -> list[int]:
+    """ROOT's RDataFrame, cuts compiled by its interpreter."""
+    import ROOT
+
+    if threads > 1:
+        ROOT.EnableImplicitMT(threads)
+    frame = ROOT.RDataFrame("events", path).Filter(
+        "veto_time_us > 200 && compton_kev < 20 && std::abs(rise_time_us - 0.8) < 0.36"
+    )
+    made = [
+        frame.Filter(cut).Histo1D(("h", "", 120, 0.2, 12.2), "energy")
+        for cut in (f"run <= {LAST_ON}", f"run > {LAST_ON}")
+    ]
+    return [int(h.Integral()) for h in made]
+
+
+ROWS: dict[str, Callable[[str, int], list[int]]] = {
+    "reading": reading,
+    "nuem": nuem,
+    "nuem-sha256": nuem_sha256,
+    "uproot-hist": uproot_hist,
+    "coffea": coffea,
+    "rdataframe": rdataframe,
+}
+
+
+def main() -> None:
+    """Measure one row."""
+    name, path, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    counts: list[int] = []
+    seconds = 0.0
+    for _ in range(2):
+        begun = time.perf_counter()
+        counts = ROWS[name](path, threads)
+        seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mb": peak, "counts": counts}))
+
+
+if __name__ == "__main__":
+    main()
