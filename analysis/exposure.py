@@ -110,7 +110,7 @@ def measured_exposures(
 
 def _power(experiment: Experiment, histograms: Histograms, channel: Channel) -> float:
     """Mean power of the one source that shines on a channel."""
-    known = experiment.events.power
+    known = None if experiment.events is None else experiment.events.power
     if known is None or channel.name not in histograms.power:
         return 1.0
     shining = [

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nuem.analysis.events.execute import Reading
     from nuem.analysis.events.plan import EventPlan, Variation
     from nuem.analysis.events.store import Histograms
+    from nuem.inputs.observation import EventLayout
 
 __all__ = [
     "event_plan",
@@ -119,7 +120,7 @@ def event_plan(experiment: Experiment) -> EventPlan:
         derived=tuple(Derived(name, parse(t)) for name, t in layout.derived.items()),
         cuts=tuple(Cut(cut.name, parse(cut.expression)) for cut in layout.cuts),
         layout=Layout(**names),
-        variations=_variations(experiment),
+        variations=_variations(experiment, layout),
         weight=None if layout.weight is None else parse(layout.weight),
         friends=tuple(Friend(f.name, f.tree, f.file) for f in layout.friends),
         identity=None
@@ -129,7 +130,7 @@ def event_plan(experiment: Experiment) -> EventPlan:
     )
 
 
-def _variations(experiment: Experiment) -> tuple[Variation, ...]:
+def _variations(experiment: Experiment, layout: EventLayout) -> tuple[Variation, ...]:
     from nuem.analysis.events.plan import Variation
     from nuem.analysis.events.selection import Cut, Derived
 
@@ -146,7 +147,7 @@ def _variations(experiment: Experiment) -> tuple[Variation, ...]:
             tuple(Derived(k, parse(text)) for k, text in variation.quantities.items()),
             tuple(Cut(k, parse(text)) for k, text in variation.cuts.items()),
         )
-        for variation in experiment.events.variations
+        for variation in layout.variations
     )
 
 

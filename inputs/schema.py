@@ -266,9 +266,10 @@ class Experiment(Strict):
             known(f"{field}.regions", set(background.regions or ()), regions)
             if background.time_law.kind == "follows-power":
                 known(f"{field}.time_law", {background.time_law.source}, sources)
-        if self.events.power is not None:
-            known("events.power.source", {self.events.power.source}, sources)
-        for variation in self.events.variations:
+        power = None if self.events is None else self.events.power
+        if power is not None:
+            known("events.power.source", {power.source}, sources)
+        for variation in () if self.events is None else self.events.variations:
             field = f"events.variations.{variation.name}"
             known(f"{field}.detectors", set(variation.detectors or ()), detectors)
             known(f"{field}.periods", set(variation.periods or ()), periods)
