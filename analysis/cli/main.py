@@ -31,6 +31,7 @@ _COMMANDS = {
     "scan": ("diagnosing", "scan", "-2 ln L against a parameter, and its islands."),
     "gof": ("diagnosing", "gof", "Goodness of fit, saturated and by toys."),
     "impacts": ("diagnosing", "impacts", "What each parameter does to the result."),
+    "combine": ("combining", "combine", "Several workspaces to one."),
     "merge": ("merging", "merge", "Put shards of toys together."),
 }
 

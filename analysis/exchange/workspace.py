@@ -43,6 +43,7 @@ __all__ = [
     "observed_counts",
     "read_workspace",
     "shapefactor",
+    "validate",
     "write_workspace",
 ]
 
@@ -188,7 +189,7 @@ def assemble(
             }
         ],
     }
-    _validate(spec, "workspace")
+    validate(spec, "workspace")
     return spec
 
 
@@ -245,7 +246,7 @@ def read_workspace(path: str | Path) -> Workspace:
         spec, definition = from_hs3(spec, name)
         if meta is None and definition is not None:
             meta = {"definition": definition}
-    _validate(spec, name)
+    validate(spec, name)
     return Workspace(spec=spec, meta=meta, name=name)
 
 
@@ -279,7 +280,14 @@ def _check(channel: ChannelModel) -> None:
             raise InputError("expected counts are not finite", field=where)
 
 
-def _validate(spec: Any, name: str) -> None:
+def validate(spec: Any, name: str) -> None:
+    """Have pyhf check a document.
+
+    Raises
+    ------
+    InputError
+        If it is not a pyhf workspace.
+    """
     import pyhf.exceptions
     import pyhf.schema
 
