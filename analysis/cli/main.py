@@ -32,6 +32,8 @@ _COMMANDS = {
     "gof": ("diagnosing", "gof", "Goodness of fit, saturated and by toys."),
     "impacts": ("diagnosing", "impacts", "What each parameter does to the result."),
     "combine": ("combining", "combine", "Several workspaces to one."),
+    "digest": ("sharing", "digest", "Digests of a workspace and its parts."),
+    "diff": ("sharing", "diff", "What changed between two workspaces."),
     "merge": ("merging", "merge", "Put shards of toys together."),
 }
 

@@ -1,0 +1,60 @@
+"""``nuem digest`` and ``nuem diff``: what a file is, and what changed."""
+
+from __future__ import annotations
+
+import click
+
+from nuem.analysis.cli.common import debug_option, deliver, json_option
+
+__all__ = ["diff", "digest"]
+
+
+@click.command()
+@click.argument("workspace_file", metavar="WORKSPACE")
+@json_option
+@debug_option
+def digest(workspace_file: str, as_json: bool) -> None:
+    """Print digests of WORKSPACE, its channels and its parameters.
+
+    `content` does not depend on the order of the entries, `data` of a channel on the
+    observed counts only: whoever holds the same data finds the same one.
+    """
+    from nuem.analysis.exchange.difference import describe
+    from nuem.analysis.exchange.workspace import read_workspace
+
+    found = describe(read_workspace(workspace_file))
+    if as_json:
+        deliver(found, "-")
+        return
+    for key in ("sha256", "pyhf", "content"):
+        click.echo(f"{key:8s} {found[key]}")
+    for name, channel in found["channels"].items():
+        click.echo(
+            f"channel  {name}: {channel['bins']} bins, {channel['events']:g} events, "
+            f"data {channel['observed'][:16]}, content {channel['content'][:16]}"
+        )
+    for name, poi in found["measurements"].items():
+        click.echo(f"measured {poi} ({name})")
+    kinds = list(found["parameters"].values())
+    for kind in dict.fromkeys(kinds):
+        click.echo(f"has      {kinds.count(kind)} {kind}")
+
+
+@click.command()
+@click.argument("before")
+@click.argument("after")
+@json_option
+@debug_option
+def diff(before: str, after: str, as_json: bool) -> None:
+    """Print what changed from workspace BEFORE to AFTER, by channel and parameter."""
+    from nuem.analysis.exchange.difference import differences
+    from nuem.analysis.exchange.workspace import read_workspace
+
+    found = differences(read_workspace(before), read_workspace(after))
+    if as_json:
+        deliver({"identical": not found, "changes": [c.to_dict() for c in found]}, "-")
+        return
+    for change in found:
+        click.echo(str(change))
+    if not found:
+        click.echo("no difference")
