@@ -34,6 +34,8 @@ _COMMANDS = {
     "combine": ("combining", "combine", "Several workspaces to one."),
     "digest": ("sharing", "digest", "Digests of a workspace and its parts."),
     "diff": ("sharing", "diff", "What changed between two workspaces."),
+    "export": ("exporting", "export", "A workspace in other programs' formats."),
+    "hepdata": ("sharing", "hepdata", "A HEPData submission of an analysis."),
     "merge": ("merging", "merge", "Put shards of toys together."),
 }
 

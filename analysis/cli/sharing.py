@@ -1,12 +1,12 @@
-"""``nuem digest`` and ``nuem diff``: what a file is, and what changed."""
+"""``nuem hepdata``, ``nuem digest`` and ``nuem diff``: files for others."""
 
 from __future__ import annotations
 
 import click
 
-from nuem.analysis.cli.common import debug_option, deliver, json_option
+from nuem.analysis.cli.common import debug_option, deliver, json_option, progress
 
-__all__ = ["diff", "digest"]
+__all__ = ["diff", "digest", "hepdata"]
 
 
 @click.command()
@@ -58,3 +58,33 @@ def diff(before: str, after: str, as_json: bool) -> None:
         click.echo(str(change))
     if not found:
         click.echo("no difference")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option("-o", "--output", required=True, metavar="DIR", help="The submission.")
+@click.option(
+    "--points", default=101, show_default=True, type=click.IntRange(11),
+    help="Values in the scan of -2 ln L.",
+)  # fmt: skip
+@json_option
+@debug_option
+def hepdata(folder: str, output: str, points: int, as_json: bool) -> None:
+    """Write a HEPData submission of the analysis in DIR (of nuem run).
+
+    It is checked by hepdata-validator where that is installed (nuem[hepdata]).
+    """
+    from nuem.analysis.publishing import publish
+    from nuem.analysis.results_folder import read_results
+
+    with progress() as say:
+        made = publish(read_results(folder), output, scan_points=points, progress=say)
+    if as_json:
+        deliver(made.to_dict(), "-")
+        return
+    for name in made.tables:
+        click.echo(f"  {name}")
+    for line in made.left_out:
+        click.echo(f"  not there   {line}")
+    state = "valid" if made.validated else "not validated: pip install 'nuem[hepdata]'"
+    click.echo(f"{len(made.tables)} tables in {made.folder}/ ({state})")

@@ -44,6 +44,7 @@ __all__ = [
     "read_workspace",
     "shapefactor",
     "validate",
+    "with_measurement",
     "write_workspace",
 ]
 
@@ -248,6 +249,26 @@ def read_workspace(path: str | Path) -> Workspace:
             meta = {"definition": definition}
     validate(spec, name)
     return Workspace(spec=spec, meta=meta, name=name)
+
+
+def with_measurement(workspace: Workspace, measurement: str | None) -> Workspace:
+    """A workspace with one measurement: that which was asked for, or the only one.
+
+    Raises
+    ------
+    InputError
+        If there are several and none was named, or it is not there.
+    """
+    there = {m["name"]: m for m in workspace.spec["measurements"]}
+    if (measurement is None and len(there) > 1) or measurement not in (None, *there):
+        raise InputError(
+            "which measurement?", file=workspace.name, field="measurement",
+            found=measurement, expected=f"one of {', '.join(there)}",
+        )  # fmt: skip
+    if len(there) == 1:
+        return workspace
+    spec = {**workspace.spec, "measurements": [there[str(measurement)]]}
+    return Workspace(spec, workspace.meta, workspace.name)
 
 
 def meta_path(path: Path) -> Path:
