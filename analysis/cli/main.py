@@ -35,6 +35,8 @@ _COMMANDS = {
     "digest": ("sharing", "digest", "Digests of a workspace and its parts."),
     "diff": ("sharing", "diff", "What changed between two workspaces."),
     "export": ("exporting", "export", "A workspace in other programs' formats."),
+    "recast": ("sharing", "recast", "Another signal on a published workspace."),
+    "cite": ("sharing", "cite", "BibTeX of what a result is made of."),
     "hepdata": ("sharing", "hepdata", "A HEPData submission of an analysis."),
     "merge": ("merging", "merge", "Put shards of toys together."),
 }

@@ -1,12 +1,20 @@
-"""``nuem hepdata``, ``nuem digest`` and ``nuem diff``: files for others."""
+"""Files for others: ``nuem hepdata``, ``recast``, ``digest``, ``diff`` and ``cite``."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from nuem.analysis.cli.common import debug_option, deliver, json_option, progress
+from nuem.analysis.cli.common import (
+    debug_option,
+    deliver,
+    force_option,
+    json_option,
+    progress,
+)
 
-__all__ = ["diff", "digest", "hepdata"]
+__all__ = ["cite", "diff", "digest", "hepdata", "recast"]
 
 
 @click.command()
@@ -88,3 +96,81 @@ def hepdata(folder: str, output: str, points: int, as_json: bool) -> None:
         click.echo(f"  not there   {line}")
     state = "valid" if made.validated else "not validated: pip install 'nuem[hepdata]'"
     click.echo(f"{len(made.tables)} tables in {made.folder}/ ({state})")
+
+
+@click.command()
+@click.argument("workspace_file", metavar="WORKSPACE")
+@click.option(
+    "--template", required=True, metavar="FILE",
+    help="From nuem template; or expected counts as .csv, .root or .json (UHI).",
+)  # fmt: skip
+@click.option("--process", help="What a table of counts describes.")
+@click.option(
+    "--reference", type=float, help="Coupling at which a table of counts holds."
+)
+@click.option("-o", "--output", required=True, help="File, or - for stdout.")
+@force_option
+@json_option
+@debug_option
+def recast(
+    workspace_file: str,
+    template: str,
+    process: str | None,
+    reference: float | None,
+    output: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Put another signal into a published WORKSPACE, without its events."""
+    from nuem.analysis.exchange.provenance import guard_output
+    from nuem.analysis.exchange.workspace import (
+        meta_path,
+        read_workspace,
+        write_workspace,
+    )
+    from nuem.analysis.recasting import recast_file
+
+    made = recast_file(
+        read_workspace(workspace_file), template, process=process, reference=reference
+    )
+    assert made.meta is not None
+    if output == "-":
+        deliver(made.spec, "-")
+        return
+    guard_output(
+        meta_path(Path(output)), made.meta["provenance"]["configuration"], force
+    )
+    write_workspace(output, made)
+    for line in made.meta["warnings"]:
+        click.echo(f"nuem: warning: {line}", err=True)
+    if as_json:
+        deliver({"path": output, "definition": made.meta["definition"]}, "-")
+    else:
+        click.echo(f"wrote {output}: {made.meta['measurement']}")
+
+
+@click.command()
+@click.argument("result", metavar="RESULT")
+@json_option
+@debug_option
+def cite(result: str, as_json: bool) -> None:
+    """Print BibTeX for the data, methods and packages of RESULT.
+
+    RESULT is a JSON document of nuem, or a workspace with its meta document beside it.
+    """
+    from nuem.analysis.exchange.citation import bibtex, references
+    from nuem.analysis.exchange.workspace import meta_path
+    from nuem.inputs.files import read_json
+
+    document = read_json(result)
+    beside = meta_path(Path(result))
+    if "provenance" not in document and beside.is_file():
+        document = read_json(beside)
+    if as_json:
+        found = [
+            {"key": r.key, "kind": r.kind, "why": r.why, **r.fields}
+            for r in references(document)
+        ]
+        deliver({"references": found}, "-")
+    else:
+        click.echo(bibtex(document), nl=False)
