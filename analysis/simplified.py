@@ -107,9 +107,16 @@ class Simplified:
 
         if not self.parameters:
             return self.twice_nll(poi, np.zeros(0))
+
+        def value(x: _Array) -> float:
+            return min(self.twice_nll(poi, x), 1e12)
+
+        def slope(x: _Array) -> _Array:
+            return self._gradient(poi, x)
+
         found = minimize(
-            lambda x: min(self.twice_nll(poi, x), 1e12), np.zeros(len(self.parameters)),
-            jac=lambda x: self._gradient(poi, x), method="BFGS", options={"gtol": 1e-5},
+            value, np.zeros(len(self.parameters)), jac=slope, method="BFGS",
+            options={"gtol": 1e-5},
         )  # fmt: skip
         if not np.isfinite(found.fun) or np.max(np.abs(found.jac)) > 1e-2:
             raise InferenceError("the fit did not converge", field="simplified")

@@ -325,7 +325,7 @@ def histograms(workspace: Workspace) -> dict[str, hist.Hist[Any]]:
         variance = values if sample == "observed" else np.zeros(values.size)
         if errors is not None:
             variance = errors**2
-        view = own.view()
+        view: Any = own.view()
         view["value"], view["variance"] = values, variance
         key = f"{channel}/{sample}/{variation}"
         while key in made:

@@ -1,7 +1,7 @@
 """A HEPData submission: tables as YAML, figures with thumbnails, files beside them.
 
 The format is that of HEPData's submission documents, schema 1.1
-(E. Maguire, L. Heinrich, G. Watt, J. Phys. Conf. Ser. 898 (2017) 102006).
+(E. Maguire, L. Heinrich, G. Watt, Journal of Physics: Conference Series 898 (2017) 102006).
 """
 
 from __future__ import annotations

@@ -102,7 +102,8 @@ def recast(
     spec = deepcopy(workspace.spec)
     warnings: list[str] = []
     for channel in spec["channels"]:
-        kept, gone = [], []
+        kept: list[dict[str, Any]] = []
+        gone: list[dict[str, Any]] = []
         for sample in channel["samples"]:
             driven = any(m["name"] in old for m in sample["modifiers"])
             standard = constant and sample["name"].split("-")[0] == "sm"
@@ -273,7 +274,7 @@ def _meta(
         "template": source,
         "definition": dict(definition),
     }
-    kept = {
+    kept: dict[str, Any] = {
         k: before[k] for k in ("experiment", "channels", "cut_flow", "blind") if k in before
     }  # fmt: skip
     return {

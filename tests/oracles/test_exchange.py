@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -107,29 +107,89 @@ def cls_limit(config: Any, data: Any, guess: float) -> float:
     return float(np.interp(np.log(0.1), np.log(cls[::-1]), mus[::-1]))
 
 
+def one_set(theirs: Any, workspace: Workspace) -> Any:
+    """Return the data of all channels as ROOT's simultaneous model wants them."""
+    names = [c["name"] for c in workspace.spec["channels"]]
+    if len(names) == 1:
+        return theirs.data(f"observed_{names[0]}")
+    category = theirs.cat("analysis_categoryIndex")
+    seen = [theirs.var(f"obs_x_{name}") for name in names]
+    row = ROOT.RooArgSet(*seen, category)
+    made = ROOT.RooDataSet("combData", "", row, ROOT.RooFit.WeightVar("weight"))
+    for name, own in zip(names, seen, strict=True):
+        part = theirs.data(f"observed_{name}")
+        category.setLabel(f"model_{name}")
+        for i in range(part.numEntries()):
+            own.setVal(part.get(i)[own.GetName()].getVal())
+            made.add(row, part.weight())
+    return made
+
+
 def quiet() -> None:
     ROOT.RooMsgService.instance().setGlobalKillBelow(ROOT.RooFit.ERROR)
     ROOT.gErrorIgnoreLevel = ROOT.kError
 
 
+def from_xml(folder: Path) -> Any:
+    """Build ROOT's HistFactory model from our XML and ROOT files.
+
+    The wheel of ROOT lacks `ConfigParser` (it is built without an XML library), so the
+    elements are read here, and handed over one by one to the classes that it would fill.
+    """
+    factory = ROOT.RooStats.HistFactory
+    top = ET.parse(folder / "FitConfig.xml").getroot()
+    (own,) = top.findall("Measurement")
+    measurement = factory.Measurement(own.get("Name"), own.get("Name"))
+    measurement.SetPOI(own.findtext("POI").strip())
+    measurement.SetLumi(1.0)
+    measurement.SetLumiRelErr(0.1)
+    measurement.AddConstantParam("Lumi")
+    for entry in top.findall("Input"):
+        tree = ET.parse(entry.text.strip()).getroot()
+        file = tree.get("InputFile")
+        channel = factory.Channel(tree.get("Name"))
+        channel.SetData(tree.find("Data").get("HistoName"), file)
+        for element in tree.findall("Sample"):
+            channel.AddSample(sample_from_xml(element, file))
+        measurement.AddChannel(channel)
+    measurement.CollectHistograms()
+    return factory.HistoToWorkspaceFactoryFast(measurement).MakeCombinedModel(
+        measurement
+    )
+
+
+def sample_from_xml(element: Any, file: str) -> Any:
+    """Build one sample with its modifiers."""
+    own = element.get("InputFile", file)
+    sample = ROOT.RooStats.HistFactory.Sample(
+        element.get("Name"), element.get("HistoName"), own
+    )
+    sample.SetNormalizeByTheory(element.get("NormalizeByTheory") == "True")
+    for m in element.findall("NormFactor"):
+        values = (float(m.get(key)) for key in ("Val", "Low", "High"))
+        sample.AddNormFactor(m.get("Name"), *values)
+    for m in element.findall("OverallSys"):
+        sample.AddOverallSys(m.get("Name"), float(m.get("Low")), float(m.get("High")))
+    for m in element.findall("HistoSys"):
+        sample.AddHistoSys(
+            m.get("Name"), m.get("HistoNameLow"), own, "", m.get("HistoNameHigh"), own, ""
+        )  # fmt: skip
+    return sample
+
+
 @pytest.mark.parametrize(
     "make", [lambda: single("a", 1), both], ids=["one", "combined"]
 )
-def test_the_limit_from_xml(make: Callable[[], Workspace], tmp_path: Path) -> None:
+def test_the_limit_from_xml(
+    make: Callable[[], Workspace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     quiet()
     workspace = make()
-    write_xml(tmp_path, workspace)
-    here = Path.cwd()
-    os.chdir(tmp_path)
-    try:
-        parser = ROOT.RooStats.HistFactory.ConfigParser()
-        measurement = parser.GetMeasurementsFromXML("FitConfig.xml")[0]
-        measurement.CollectHistograms()
-        theirs = ROOT.RooStats.HistFactory.HistoToWorkspaceFactoryFast.MakeCombinedModel(measurement)  # fmt: skip
-        ours = upper_limit(workspace.spec, cl=0.9).poi.upper_limit
-        found = cls_limit(theirs.obj("ModelConfig"), theirs.data("obsData"), ours)
-    finally:
-        os.chdir(here)
+    monkeypatch.chdir(tmp_path)  # the files name each other from here
+    write_xml("xml", workspace)
+    theirs = from_xml(Path("xml"))
+    ours = upper_limit(workspace.spec, cl=0.9).poi.upper_limit
+    found = cls_limit(theirs.obj("ModelConfig"), theirs.data("obsData"), ours)
     assert found == pytest.approx(ours, rel=1e-3)
 
 
@@ -151,7 +211,7 @@ def test_the_limit_and_the_likelihood_from_hs3(
         name = channel["name"]
         pdf, data = theirs.pdf(f"model_{name}"), theirs.data(f"observed_{name}")
         terms.append(pdf.createNLL(data, ROOT.RooFit.Extended(True)))
-    shared = [n for n in ours.names if n not in {"mu"}]
+    shared = [n for n in ours.names if n != "mu"]
     found = []
     rng = np.random.default_rng(5)
     for _ in range(4):
@@ -180,13 +240,13 @@ def test_the_limit_and_the_likelihood_from_hs3(
     np.testing.assert_allclose(
         differences[:, 0], differences[:, 1], rtol=1e-6, atol=1e-6
     )
-    config = theirs.obj("analysis") or theirs.obj("ModelConfig")
-    assert config
-    data = theirs.data("observed_a") if len(terms) == 1 else None
-    for candidate in theirs.allData():
-        if len(terms) > 1 and "combData" in candidate.GetName():
-            data = candidate
-    assert data, [d.GetName() for d in theirs.allData()]
+    config = theirs.obj("analysis")
+    # HS3 does not say which data are auxiliary; the calculator has to know
+    auxiliary = [v for v in theirs.allVars() if v.GetName().startswith("nom_")]
+    for own in auxiliary:
+        own.setConstant(True)
+    config.SetGlobalObservables(ROOT.RooArgSet(*auxiliary))
+    data = one_set(theirs, workspace)
     limit = upper_limit(workspace.spec, cl=0.9).poi.upper_limit
     assert cls_limit(config, data, limit) == pytest.approx(limit, rel=1e-3)
 
