@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nuem.analysis import publishing_model as model
 from nuem.analysis import publishing_tables as tables
 from nuem.analysis.exchange.hepdata import (
     Figure,
@@ -16,7 +17,7 @@ from nuem.analysis.exchange.hepdata import (
     write_submission,
 )
 from nuem.analysis.exchange.workspace import hs3_path, meta_path
-from nuem.analysis.results_folder import Results
+from nuem.analysis.results_folder import NotThereError, Results
 from nuem.inputs.errors import InputError
 
 __all__ = ["Published", "publish"]
@@ -110,7 +111,7 @@ def publish(
         say(f"{name}")
         try:
             made += list(tables_of())
-        except tables.NotThereError as error:
+        except NotThereError as error:
             left_out.append(f"{name}: {error}")
     figures = _figures(results, made)
     paths = write_submission(
@@ -145,9 +146,9 @@ def _makers(
 ) -> Iterator[tuple[str, Callable[[], Iterator[Table]]]]:
     yield "counts", lambda: tables.counts(results)
     yield "exposure", lambda: tables.exposure(results)
-    yield "efficiency", lambda: tables.efficiency(results)
-    yield "response", lambda: tables.response(results)
-    yield "templates", lambda: tables.templates(results)
+    yield "efficiency", lambda: model.efficiency(results)
+    yield "response", lambda: model.response(results)
+    yield "templates", lambda: model.templates(results)
     yield "post-fit", lambda: tables.components(results)
     yield "parameters", lambda: tables.parameters(results)
     yield "impacts", lambda: tables.impact(results)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from nuem.analysis.exchange.provenance import digest
-from nuem.analysis.exchange.recast import Signal, read_signal, recast
+from nuem.analysis.exchange.recast import recast
+from nuem.analysis.exchange.tabulated import Signal, read_signal
 from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.modelling import by_power
 from nuem.analysis.prediction import SCHEMA, Prediction, nuisance_name

@@ -12,7 +12,11 @@ from nuem.inputs.errors import InputError
 from nuem.inputs.files import read_json, sha256_file
 from nuem.inputs.schema import Experiment
 
-__all__ = ["Results", "read_results"]
+__all__ = ["NotThereError", "Results", "read_results"]
+
+
+class NotThereError(Exception):
+    """What a table is made of is not there; the submission says so."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ class Results:
     def channels(self) -> dict[str, dict[str, Any]]:
         """What the meta document says of the channels."""
         return dict((self.workspace.meta or {}).get("channels") or {})
+
+    def figure(self, name: str) -> str | None:
+        """The name of a figure, if the folder has it."""
+        path = self.folder / "figures" / f"{name}.png"
+        return name if path.is_file() else None
 
 
 def read_results(folder: str | Path) -> Results:

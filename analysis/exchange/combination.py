@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from nuem.analysis.exchange.couplings import (
     rescaled,
     with_staterror,
 )
-from nuem.analysis.exchange.identity import same_channels
+from nuem.analysis.exchange.identity import channel_identities, same_data
 from nuem.analysis.exchange.lumi import independent_lumi
 from nuem.analysis.exchange.naming import (
     Part,
@@ -177,16 +178,18 @@ def _repeated(
 ) -> list[tuple[str, str]]:
     """Channels that hold the same data in two files; refused unless told."""
     pairs = []
-    for index, one in enumerate(workspaces):
-        for other in workspaces[index + 1 :]:
-            for name, its in same_channels(one.spec, other.spec):
-                if not told.allow_same_data:
-                    raise InputError(
-                        "the same data twice", file=other.name, field=f"channels.{its}",
-                        found=f"the counts of {one.name}: {name}",
-                        expected="other data, or allow_same_data (--allow-same-data)",
-                    )  # fmt: skip
-                pairs.append((f"{one.name}: {name}", f"{other.name}: {its}"))
+    known = [(w.name, channel_identities(w.spec)) for w in workspaces]
+    for (one, first), (other, second) in itertools.combinations(known, 2):
+        for name, its in itertools.product(first, second):
+            if not same_data(first[name], second[its]):
+                continue
+            if not told.allow_same_data:
+                raise InputError(
+                    "the same data twice", file=other, field=f"channels.{its}",
+                    found=f"the counts of {one}: {name}",
+                    expected="other data, or allow_same_data (--allow-same-data)",
+                )  # fmt: skip
+            pairs.append((f"{one}: {name}", f"{other}: {its}"))
     return pairs
 
 

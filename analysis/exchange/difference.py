@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nuem.analysis.exchange.identity import channel_identities
+from nuem.analysis.exchange.identity import channel_identities, content_digest
 from nuem.analysis.exchange.provenance import digest
-from nuem.analysis.exchange.surgery import bins_of, configuration, parameter_kinds
+from nuem.analysis.exchange.surgery import (
+    configuration,
+    parameter_kinds,
+    parameter_sizes,
+)
 from nuem.analysis.exchange.workspace import Workspace, definition_of
 
 __all__ = ["Change", "describe", "differences"]
@@ -74,9 +78,10 @@ def describe(workspace: Workspace) -> dict[str, Any]:
 
     spec = workspace.spec
     channels = channel_identities(spec)
+    contents = {name: content_digest(spec, name) for name in sorted(channels)}
     measurements = {m["name"]: m["config"] for m in spec["measurements"]}
     stated = {
-        "channels": {name: c.content for name, c in sorted(channels.items())},
+        "channels": contents,
         "measurements": {
             name: {
                 "poi": config["poi"],
@@ -92,7 +97,10 @@ def describe(workspace: Workspace) -> dict[str, Any]:
         "sha256": digest(spec),
         "pyhf": pyhf_digest(spec),
         "content": digest(stated),
-        "channels": {name: c.to_dict() for name, c in channels.items()},
+        "channels": {
+            name: {**c.to_dict(), "content": contents[name]}
+            for name, c in channels.items()
+        },
         "parameters": parameter_kinds(spec, workspace.name),
         "measurements": {name: config["poi"] for name, config in measurements.items()},
         "definition": definition,
@@ -171,6 +179,7 @@ def _modifiers(
 
 def _parameters(before: Workspace, after: Workspace) -> Iterator[Change]:
     kinds = [parameter_kinds(w.spec, w.name) for w in (before, after)]
+    sizes = [parameter_sizes(w.spec) for w in (before, after)]
     yield from _keys(kinds[0], kinds[1], "parameters.")
     there = [{m["name"]: m for m in w.spec["measurements"]} for w in (before, after)]
     pairs = [(m, there[1][name]) for name, m in there[0].items() if name in there[1]]
@@ -184,8 +193,11 @@ def _parameters(before: Workspace, after: Workspace) -> Iterator[Change]:
             continue
         for first, second in pairs:
             entries = [
-                configuration(m, name, bins_of(w.spec, name), w.name) or {}
-                for m, w in ((first, before), (second, after))
+                configuration(m, name, own[name], w.name) or {}
+                for m, own, w in (
+                    (first, sizes[0], before),
+                    (second, sizes[1], after),
+                )
             ]
             for key in sorted({*entries[0], *entries[1]} - {"name"}):
                 if entries[0].get(key) != entries[1].get(key):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from nuem.analysis.exchange.provenance import digest
 
-__all__ = ["ChannelIdentity", "channel_identities", "same_channels", "same_data"]
+__all__ = ["ChannelIdentity", "channel_identities", "content_digest", "same_data"]
 
 #: Below this probability equal counts are not a coincidence.
 _CHANCE = 1e-6
@@ -29,9 +29,6 @@ class ChannelIdentity:
         sha256 of the observed counts.
     expected : str
         sha256 of the nominal expectation of all samples together, to 9 digits.
-    content : str
-        sha256 of all that the workspace says of the channel, the order of samples and
-        modifiers and the names of channel and samples apart.
     chance : float
         Probability that two Poisson observations of this size agree in all bins.
     """
@@ -41,14 +38,13 @@ class ChannelIdentity:
     events: float
     observed: str
     expected: str
-    content: str
     chance: float
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object."""
         return {
             "bins": self.bins, "events": self.events, "observed": self.observed,
-            "expected": self.expected, "content": self.content,
+            "expected": self.expected,
         }  # fmt: skip
 
 
@@ -71,17 +67,12 @@ def channel_identities(spec: Mapping[str, Any]) -> dict[str, ChannelIdentity]:
     for channel in spec["channels"]:
         counts = observed[channel["name"]]
         total = np.sum([sample["data"] for sample in channel["samples"]], axis=0)
-        content = sorted(
-            digest({"data": _floats(sample["data"]), "modifiers": _sorted(sample)})
-            for sample in channel["samples"]
-        )
         result[channel["name"]] = ChannelIdentity(
             name=channel["name"],
             bins=counts.size,
             events=float(counts.sum()),
             observed=digest({"counts": counts.tolist()}),
             expected=digest({"counts": [f"{x:.9g}" for x in total]}),
-            content=digest({"samples": content, "observed": counts.tolist()}),
             # two Poisson counts of mean n agree with probability exp(-2n) I0(2n)
             chance=float(np.prod(ive(0, 2 * np.maximum(counts, 0.0)))),
         )
@@ -99,15 +90,19 @@ def same_data(a: ChannelIdentity, b: ChannelIdentity) -> bool:
     return a.chance < _CHANCE or a.expected == b.expected
 
 
-def same_channels(
-    first: Mapping[str, Any], second: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
-    """Yield pairs of channels of two documents that are the same data."""
-    others = channel_identities(second)
-    for name, own in channel_identities(first).items():
-        for other, its in others.items():
-            if same_data(own, its):
-                yield name, other
+def content_digest(spec: Mapping[str, Any], channel: str) -> str:
+    """The sha256 of all that a document says of a channel.
+
+    The order of samples and modifiers, and the names of channel and samples, do not
+    matter.
+    """
+    counts = next(o["data"] for o in spec["observations"] if o["name"] == channel)
+    own = next(c for c in spec["channels"] if c["name"] == channel)
+    samples = sorted(
+        digest({"data": _floats(sample["data"]), "modifiers": _sorted(sample)})
+        for sample in own["samples"]
+    )
+    return digest({"samples": samples, "observed": _floats(counts)})
 
 
 def _floats(values: Any) -> Any:

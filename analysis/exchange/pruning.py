@@ -8,10 +8,10 @@ from typing import Any
 
 from nuem.analysis.exchange.naming import Part, expand
 from nuem.analysis.exchange.surgery import (
-    bins_of,
     drop_parameters,
     drop_samples,
     parameter_kinds,
+    parameter_sizes,
     subset,
 )
 from nuem.inputs.correlations import Prune
@@ -125,7 +125,7 @@ def fix(spec: dict[str, Any], told: Mapping[str, float]) -> None:
     InputError
         If one is not there.
     """
-    kinds = parameter_kinds(spec)
+    kinds, sizes = parameter_kinds(spec), parameter_sizes(spec)
     for name, value in told.items():
         if name not in kinds:
             raise InputError(
@@ -138,5 +138,5 @@ def fix(spec: dict[str, Any], told: Mapping[str, float]) -> None:
             if entry is None:
                 entry = {"name": name}
                 entries.append(entry)
-            entry["inits"] = [value] * bins_of(spec, name)
+            entry["inits"] = [value] * sizes[name]
             entry["fixed"] = True

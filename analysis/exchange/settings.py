@@ -7,10 +7,11 @@ from typing import Any
 
 from nuem.analysis.exchange.naming import Group, Part
 from nuem.analysis.exchange.surgery import (
-    bins_of,
     configuration,
     defaults,
+    modifiers,
     parameter_kinds,
+    parameter_sizes,
 )
 from nuem.inputs.errors import InputError
 
@@ -53,7 +54,8 @@ def merged_settings(
         If a parameter that is one is constrained in two ways.
     """
     kinds = parameter_kinds(spec)
-    sizes = {name: bins_of(spec, name) for name in kinds}
+    sizes = parameter_sizes(spec)
+    there = [{m["name"] for _, _, m in modifiers(own)} for own in specs]
     for part, group, name in partial:
         _check_split(specs[parts.index(part)], part, group, name)
     count = max(len(own["measurements"]) for own in specs)
@@ -67,8 +69,8 @@ def merged_settings(
         for name, kind in kinds.items():
             stated = [
                 (part.file, configuration(m, name, sizes[name], part.file))
-                for part, own, m in zip(parts, specs, chosen, strict=True)
-                if _has(own, name)
+                for part, names, m in zip(parts, there, chosen, strict=True)
+                if name in names
             ]
             entry = _merge(name, kind, sizes[name], stated, report)
             if entry is not None:
@@ -84,15 +86,6 @@ def merged_settings(
             }
         )
     return made  # fmt: skip
-
-
-def _has(spec: Mapping[str, Any], parameter: str) -> bool:
-    return any(
-        m["name"] == parameter
-        for c in spec["channels"]
-        for s in c["samples"]
-        for m in s["modifiers"]
-    )
 
 
 def _check_split(spec: Mapping[str, Any], part: Part, group: Group, name: str) -> None:

@@ -11,7 +11,6 @@ from nuem.inputs.errors import InputError
 
 __all__ = [
     "BINWISE",
-    "bins_of",
     "check_bins",
     "configuration",
     "defaults",
@@ -20,6 +19,7 @@ __all__ = [
     "kind_of",
     "modifiers",
     "parameter_kinds",
+    "parameter_sizes",
     "rename",
     "scale_sample",
     "split_parameter",
@@ -302,21 +302,27 @@ def configuration(
     return None
 
 
-def bins_of(spec: Mapping[str, Any], parameter: str) -> int:
-    """Number of components of a parameter."""
-    total, seen = 0, set()
+def parameter_sizes(spec: Mapping[str, Any]) -> dict[str, int]:
+    """Number of components of each parameter.
+
+    Examples
+    --------
+    >>> parameter_sizes({"channels": [{"name": "c", "samples": [{"data": [1.0, 2.0],
+    ...     "modifiers": [{"name": "e", "type": "staterror", "data": [0.1, 0.1]}]}]}]})
+    {'e': 2}
+    """
+    sizes: dict[str, int] = {}
+    seen: set[tuple[str, str]] = set()
     for channel, sample, modifier in modifiers(spec):
-        if modifier["name"] != parameter:
-            continue
-        kind = modifier["type"]
-        if kind not in (*BINWISE, "shapefactor"):
-            return 1
-        if kind == "shapefactor":
-            return len(sample["data"])
-        if channel not in seen:
-            seen.add(channel)
-            total += len(sample["data"])
-    return total
+        name, kind = modifier["name"], modifier["type"]
+        if kind in BINWISE and (channel, name) not in seen:
+            seen.add((channel, name))
+            sizes[name] = sizes.get(name, 0) + len(sample["data"])
+        elif kind == "shapefactor":
+            sizes[name] = len(sample["data"])
+        elif kind not in BINWISE:
+            sizes[name] = 1
+    return sizes
 
 
 def check_bins(spec: Mapping[str, Any], file: object) -> None:
