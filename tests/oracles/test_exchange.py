@@ -251,6 +251,38 @@ def test_the_limit_and_the_likelihood_from_hs3(
     assert cls_limit(config, data, limit) == pytest.approx(limit, rel=1e-3)
 
 
+def test_pyhs3_has_the_likelihood_of_a_combination(tmp_path: Path) -> None:
+    pyhs3 = pytest.importorskip("pyhs3")
+    workspace = both()
+    path = tmp_path / "w.hs3.json"
+    path.write_text(json.dumps(to_hs3(workspace.spec)))
+    model = pyhs3.Workspace.load(path).model(
+        "analysis", mode="FAST_COMPILE", progress=False
+    )
+    ours = Likelihood(workspace.spec)
+    counts = observed_counts(workspace)
+    rng = np.random.default_rng(6)
+    found = []
+    for _ in range(4):
+        point = ours.init.copy()
+        values = {}
+        for i, name in enumerate(ours.names):
+            free = ours.arrays.kind[i] == 0
+            point[i] = rng.uniform(0.8, 1.2) if free else rng.uniform(-1.5, 1.5)
+            values[name if free else f"alpha_{name}"] = np.array(point[i])
+        total = 0.0
+        for name, own in counts.items():
+            args = {**values, f"model_{name}_observed": own}
+            total += float(model.logpdf(f"model_{name}", **args))
+        # the constraint of the shared parameter is a factor of both channels
+        shared = point[ours.index("flux")] ** 2
+        found.append((ours.twice_nll(point), -2 * total - shared))
+    differences = np.diff(np.array(found), axis=0)
+    np.testing.assert_allclose(
+        differences[:, 0], differences[:, 1], rtol=1e-6, atol=1e-6
+    )
+
+
 def test_histograms_of_our_root_file(tmp_path: Path) -> None:
     workspace = single("a", 1)
     write_root(tmp_path / "h.root", workspace)
