@@ -28,6 +28,7 @@ HEAVY = (
 COMMANDS = (
     "run", "list", "info", "cross-section", "simulate", "histogram", "template",
     "workspace", "limit", "fit", "scan", "gof", "impacts", "merge", "atom",
+    "combine", "digest", "diff", "export", "recast", "hepdata", "cite",
 )  # fmt: skip
 
 
