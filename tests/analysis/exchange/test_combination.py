@@ -401,3 +401,21 @@ def test_a_correlations_file_is_checked(tmp_path: Any) -> None:
         path.write_text(text)
         with pytest.raises(InputError, match=line):
             load_correlations(path)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_control_region_without_signal(turned: bool) -> None:
+    """A part whose parameter of interest acts on nothing there, before or after."""
+    spec = random_workspace(4)
+    name = spec["channels"][0]["name"]
+    spec["channels"][0]["samples"] = spec["channels"][0]["samples"][1:]
+    others = [c["name"] for c in spec["channels"][1:]]
+    parts = [
+        Workspace(part_by_pyhf(spec, keep), name=f"{i}.json")
+        for i, keep in enumerate(([name], others))
+    ]
+    made = combine(parts[::-1] if turned else parts).workspace.spec
+    model = pyhf.Workspace(deepcopy(spec)).model(measurement_name="first")
+    names = {n: n for n in model.config.par_order if not n.startswith(("staterror", "fake_rate"))}  # fmt: skip
+    assert same_likelihood(spec, made, names, {}, 4) < 1e-9
+    assert [m["config"]["poi"] for m in made["measurements"]] == ["mu", "mu"]
