@@ -45,6 +45,7 @@ __all__ = [
     "SHAPE_SIGMAS",
     "TEMPLATE_FIELDS",
     "build_workspace",
+    "by_power",
     "check_made_from",
     "signal_at",
 ]
@@ -183,8 +184,14 @@ def _signal_counts(
     return total
 
 
-def _by_power(coefficients: Mapping[str, _Array], process: str) -> dict[int, _Array]:
-    """Coefficients by power of the one coupling that they have."""
+def by_power(coefficients: Mapping[str, _Array], process: str) -> dict[int, _Array]:
+    """Coefficients by power of the one coupling that they have.
+
+    Raises
+    ------
+    InputError
+        If there are several couplings, a higher power or no square.
+    """
     result: dict[int, _Array] = {}
     for monomial, values in coefficients.items():
         there = powers(monomial)
@@ -202,7 +209,7 @@ def _by_power(coefficients: Mapping[str, _Array], process: str) -> dict[int, _Ar
 
 def _squared(coefficients: Mapping[str, _Array], process: str) -> _Array:
     """The coefficient of g^2."""
-    return _by_power(coefficients, process)[2]
+    return by_power(coefficients, process)[2]
 
 
 def _interferes(prediction: Prediction) -> bool:
@@ -226,7 +233,7 @@ def _signal_samples(
     several = len(prediction.signals[channel.name]) > 1
     samples = []
     for signal in prediction.signals[channel.name]:
-        nominal = _by_power(signal.nominal.coefficients, signal.process)
+        nominal = by_power(signal.nominal.coefficients, signal.process)
         for power, values in sorted(nominal.items()):
             scale = reference**power * exposure
             modifiers: list[Modifier] = []
@@ -245,7 +252,7 @@ def _signal_samples(
                         expected="a template made from this experiment file",
                     )  # fmt: skip
                 high, low = (
-                    scale * _by_power(varied.coefficients, signal.process)[power]
+                    scale * by_power(varied.coefficients, signal.process)[power]
                     for varied in signal.variations[name]
                 )
                 modifiers.append(histosys(name, high, low))

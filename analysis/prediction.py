@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nuem.models.template import Template
 
 __all__ = [
+    "SCHEMA",
     "Prediction",
     "SignalTemplate",
     "channel_flux",
@@ -47,6 +48,7 @@ __all__ = [
     "with_process",
 ]
 
+#: Of the document of ``nuem template``.
 SCHEMA = "nuem-template-1"
 
 

@@ -35,6 +35,13 @@ _COMMANDS = {
     "reproduce": ("reproducing", "reproduce", "Published numbers beside ours."),
     "manifest": ("events", "manifest", "sha256, entries and live time of files."),
     "merge": ("merging", "merge", "Put shards of toys or histograms together."),
+    "combine": ("combining", "combine", "Several workspaces to one."),
+    "digest": ("sharing", "digest", "Digests of a workspace and its parts."),
+    "diff": ("sharing", "diff", "What changed between two workspaces."),
+    "export": ("exporting", "export", "A workspace in other programs' formats."),
+    "recast": ("sharing", "recast", "Another signal on a published workspace."),
+    "cite": ("sharing", "cite", "BibTeX of what a result is made of."),
+    "hepdata": ("sharing", "hepdata", "A HEPData submission of an analysis."),
 }
 
 

@@ -43,6 +43,8 @@ __all__ = [
     "observed_counts",
     "read_workspace",
     "shapefactor",
+    "validate",
+    "with_measurement",
     "write_workspace",
 ]
 
@@ -188,7 +190,7 @@ def assemble(
             }
         ],
     }
-    _validate(spec, "workspace")
+    validate(spec, "workspace")
     return spec
 
 
@@ -245,8 +247,28 @@ def read_workspace(path: str | Path) -> Workspace:
         spec, definition = from_hs3(spec, name)
         if meta is None and definition is not None:
             meta = {"definition": definition}
-    _validate(spec, name)
+    validate(spec, name)
     return Workspace(spec=spec, meta=meta, name=name)
+
+
+def with_measurement(workspace: Workspace, measurement: str | None) -> Workspace:
+    """A workspace with one measurement: that which was asked for, or the only one.
+
+    Raises
+    ------
+    InputError
+        If there are several and none was named, or it is not there.
+    """
+    there = {m["name"]: m for m in workspace.spec["measurements"]}
+    if (measurement is None and len(there) > 1) or measurement not in (None, *there):
+        raise InputError(
+            "which measurement?", file=workspace.name, field="measurement",
+            found=measurement, expected=f"one of {', '.join(there)}",
+        )  # fmt: skip
+    if len(there) == 1:
+        return workspace
+    spec = {**workspace.spec, "measurements": [there[str(measurement)]]}
+    return Workspace(spec, workspace.meta, workspace.name)
 
 
 def meta_path(path: Path) -> Path:
@@ -279,7 +301,14 @@ def _check(channel: ChannelModel) -> None:
             raise InputError("expected counts are not finite", field=where)
 
 
-def _validate(spec: Any, name: str) -> None:
+def validate(spec: Any, name: str) -> None:
+    """Have pyhf check a document.
+
+    Raises
+    ------
+    InputError
+        If it is not a pyhf workspace.
+    """
     import pyhf.exceptions
     import pyhf.schema
 

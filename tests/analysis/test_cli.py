@@ -29,6 +29,7 @@ COMMANDS = (
     "run", "list", "info", "cross-section", "simulate", "histogram", "template",
     "workspace", "limit", "fit", "scan", "gof", "figures", "impacts", "manifest",
     "merge", "reproduce", "atom",
+    "combine", "digest", "diff", "export", "recast", "hepdata", "cite",
 )  # fmt: skip
 
 

@@ -1,0 +1,94 @@
+"""``nuem combine``: several workspaces to one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nuem.analysis.cli.common import (
+    debug_option,
+    deliver,
+    force_option,
+    json_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["combine"]
+
+
+@click.command()
+@click.argument("workspaces", nargs=-1, required=True, metavar="WORKSPACE...")
+@click.option(
+    "--correlations", metavar="FILE",
+    help="YAML: which parameters are one; or the name of a shipped one.",
+)  # fmt: skip
+@click.option(
+    "--allow-same-data", is_flag=True, help="Do not refuse channels with the same data."
+)
+@click.option("-o", "--output", required=True, help="File, or - for stdout.")
+@force_option
+@json_option
+@debug_option
+def combine(
+    workspaces: tuple[str, ...],
+    correlations: str | None,
+    allow_same_data: bool,
+    output: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Put WORKSPACEs together to one, and report what was correlated.
+
+    Beside NAME.json stands NAME.meta.json with the report; --json prints the report.
+    """
+    from nuem.analysis.exchange.combination import combine as put_together
+    from nuem.analysis.exchange.provenance import guard_output
+    from nuem.analysis.exchange.workspace import (
+        meta_path,
+        read_workspace,
+        write_workspace,
+    )
+    from nuem.inputs.correlations import Correlations, load_correlations
+
+    told = load_correlations(correlations) if correlations else Correlations()
+    if allow_same_data:
+        told = told.model_copy(update={"allow_same_data": True})
+    made = put_together([read_workspace(w) for w in workspaces], told)
+    if output == "-":
+        deliver(made.workspace.spec, "-")
+        return
+    assert made.workspace.meta is not None
+    configuration = made.workspace.meta["provenance"]["configuration"]
+    guard_output(meta_path(Path(output)), configuration, force)
+    write_workspace(output, made.workspace)
+    if as_json:
+        deliver({**made.report, "path": output}, "-")
+        return
+    for line in _lines(made.report):
+        click.echo(line)
+    click.echo(f"wrote {output}")
+
+
+def _lines(report: Mapping[str, Any]) -> list[str]:
+    lines = [f"{len(report['inputs'])} workspaces; {report['rule']}"]
+    lines += [f"  input       {i['label']}: {i['file']}" for i in report["inputs"]]
+    for group in report["correlated"]:
+        how = "one" if group["rho"] == 1 else f"correlated by {group['rho']:g}"
+        who = ", ".join(group["parameters"])
+        lines.append(f"  {how:11s} {group['name']} ({group['by']}): {who}")
+    for label, scale in report["coupling"]["rescaled"].items():
+        lines.append(f"  rescaled    {label}: {scale['from']:g} to {scale['to']:g}")
+    for old, new in report["renamed"]["channels"].items():
+        lines.append(f"  renamed     channel {old} to {new}")
+    names = report["renamed"]["parameters"]
+    lines += [f"  renamed     {old} to {new}" for old, new in list(names.items())[:12]]
+    if len(names) > 12:
+        lines.append(f"  renamed     and {len(names) - 12} more (see the meta file)")
+    lines += [f"  pruned      {line}" for line in report["pruned"]]
+    lines += [f"  fixed       {name} at {v:g}" for name, v in report["fixed"].items()]
+    lines += [f"  same data   {a} and {b}" for a, b in report["same_data"]]
+    return lines + [f"  warning     {line}" for line in report["warnings"]]
