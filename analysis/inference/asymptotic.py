@@ -214,8 +214,13 @@ def _solve(
     level: str,
 ) -> float:
     """Where a rising function that is below 0 at 0 crosses 0."""
+    from functools import cache
+
     from scipy.optimize import brentq
 
+    # fits that start elsewhere differ in the last digits: near a root a second look
+    # at the same point could have another sign
+    function = cache(function)
     low, top = 0.0, min(max(guess, 1e-300), high)
     value = function(top)
     while not value >= 0:

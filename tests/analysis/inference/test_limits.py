@@ -388,3 +388,33 @@ def test_goodness_of_fit() -> None:
     assert bad.p_toys is not None
     assert bad.p_toys < 0.01
     assert bad.ndf == 16 - 8 - 1
+
+
+def test_exact_expectation_as_data() -> None:
+    """Observed and expected limit are one: no digit may decide that there is none."""
+    rng = np.random.default_rng(1)
+    for _ in range(150):
+        bins = int(rng.integers(3, 40))
+        background = rng.uniform(5, 200, bins)
+        falling = np.exp(-np.arange(bins) / 5)
+        signal = rng.uniform(0.1, 1, bins) * falling * 20
+        tilt = np.linspace(0.9, 1.1, bins)
+        shape = {
+            "hi_data": (background * tilt).tolist(),
+            "lo_data": (background * tilt[::-1]).tolist(),
+        }
+        modifiers = [
+            {"name": "n", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
+            {"name": "h", "type": "histosys", "data": shape},
+        ]
+        mu = {"name": "mu", "type": "normfactor", "data": None}
+        samples = [
+            {"name": "s", "data": signal.tolist(), "modifiers": [mu]},
+            {"name": "b", "data": background.tolist(), "modifiers": modifiers},
+        ]
+        spec = on_off() | {
+            "channels": [{"name": "c", "samples": samples}],
+            "observations": [{"name": "c", "data": background.tolist()}],
+        }
+        limit = upper_limit(spec)
+        assert limit.poi.upper_limit == pytest.approx(limit.expected_poi["0"], rel=1e-6)
