@@ -31,9 +31,9 @@ __all__ = [
 #: A contact interaction needs momentum transfers far below the mass of the W: at 1 TeV
 #: 2 m_e E is 1 GeV^2, and what nuclei take is cut off by their form factors.
 HIGHEST_ENERGY_MEV = 1e6
-#: A micro-electronvolt: recoils below mean nothing, and 1/T^2 of smaller ones ends
-#: beyond the numbers of a computer.
-LOWEST_RECOIL_KEV = 1e-9
+#: Far below anything that means something: 1/T^2 of smaller recoils ends beyond the
+#: numbers of a computer.
+LOWEST_RECOIL_KEV = 1e-30
 
 
 class Scattering(Protocol):
@@ -161,7 +161,7 @@ def coefficients(
     ------
     InputError
         For an unknown word, an energy that is not above zero or above 1 TeV, or a
-        recoil below 1e-9 keV.
+        recoil below 1e-30 keV.
     ModelError
         If the method does not cover the process or a recoil.
 

@@ -115,9 +115,12 @@ def _client(place: Place) -> Iterator[Any]:
         ) from error
     if place.address == "local":
         with (
+            # any free port, on this machine alone: the usual one may be taken
             LocalCluster(
-                n_workers=place.workers, threads_per_worker=1, dashboard_address=None
-            ) as cluster,
+                n_workers=place.workers,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+            ) as cluster,  # fmt: skip
             Client(cluster) as client,
         ):
             yield client
