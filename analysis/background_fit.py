@@ -2,7 +2,8 @@
 
 The components of an experiment file are fitted together with the signal to the
 histograms. The fit fixes where the workspace linearises the parameters of the shapes
-and around which values the normalisations are free.
+and around which values the normalisations are free. What the energy scale and the
+resolution do to lines and edges is fitted along, or a shape would stand in for it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from nuem.analysis.background import (
     time_factor,
 )
 from nuem.analysis.exposure import Exposure
+from nuem.analysis.prediction import nuisance_name
 from nuem.inputs.backgrounds import Background
 from nuem.inputs.catalogue import Channel
 from nuem.inputs.errors import InferenceError
@@ -43,6 +45,8 @@ class BackgroundFit:
         Normalisation by name, relative to the rate of the experiment file.
     shapes, shape_errors : dict
         Free parameters of shapes, in keV or without unit.
+    pulls : dict
+        Nuisance parameters of energy scale and resolution, in units of one sigma.
     mu, mu_error : float
         Signal strength that was fitted along, unbounded.
     chi2, bins : float, int
@@ -53,6 +57,7 @@ class BackgroundFit:
     norm_errors: dict[str, float]
     shapes: dict[str, float]
     shape_errors: dict[str, float]
+    pulls: dict[str, float]
     mu: float
     mu_error: float
     chi2: float
@@ -71,7 +76,7 @@ class _Term:
     background: Background
     channel: Channel
     bins: slice
-    scale: float
+    scale: _Array
     fixed: _Array | None
 
 
@@ -110,10 +115,14 @@ class _Expectation:
                         background=background,
                         channel=channel,
                         bins=slice(index * size, (index + 1) * size),
-                        scale=exposure.kg_day * factor,
+                        scale=exposure.scale * factor,
                         fixed=fixed,
                     )
                 )
+        self.moves = _moves(experiment, [term.channel for term in self.terms])
+        self.pulls = list(
+            dict.fromkeys(name for moves in self.moves.values() for name, _, _ in moves)
+        )
         self.norms = list(dict.fromkeys(term.norm for term in self.terms))
         self.widths = {
             term.norm: term.background.constraint.canonical
@@ -121,7 +130,10 @@ class _Expectation:
             if term.background.constraint != "free"
         }
 
-    def __call__(self, norms: _Array, shapes: _Array, mu: float) -> _Array:
+    def __call__(
+        self, norms: _Array, shapes: _Array, pulls: _Array, mu: float
+    ) -> _Array:
+        pull = dict(zip(self.pulls, pulls, strict=True))
         total = mu * self.signal
         norm = dict(zip(self.norms, norms, strict=True))
         shape = {
@@ -129,13 +141,34 @@ class _Expectation:
         }
         for term in self.terms:
             unit = term.fixed
-            if unit is None:
+            moves = self.moves[term.channel.name]
+            if unit is None or any(pull[name] for name, _, _ in moves):
+                factor = {"energy-scale": 1.0, "resolution": 1.0}
+                for name, effect, size in moves:
+                    factor[effect] *= max(1 + size * pull[name], 0.1)
                 unit = component_counts(
                     term.background, term.channel, self.edges,
-                    parameter=shape[term.background.name],
+                    parameter=shape.get(term.background.name),
+                    energy_scale=factor["energy-scale"],
+                    resolution_scale=factor["resolution"],
                 )  # fmt: skip
             total[term.bins] += norm[term.norm] * term.scale * unit
         return total
+
+
+def _moves(
+    experiment: Experiment, channels: Sequence[Channel]
+) -> dict[str, list[tuple[str, str, float]]]:
+    """Energy scale and resolution by channel: nuisance parameter, effect, one sigma."""
+    return {
+        channel.name: [
+            (nuisance_name(systematic, channel), systematic.effect,
+             systematic.size.canonical)
+            for systematic in experiment.systematics
+            if systematic.effect in ("energy-scale", "resolution")
+        ]
+        for channel in channels
+    }  # fmt: skip
 
 
 def fit_backgrounds(
@@ -172,18 +205,22 @@ def fit_backgrounds(
     model = _Expectation(experiment, channels, exposures, signal, edges)
     counts = np.concatenate([observed[c.name] for c in channels])
     saturated = 2 * np.sum(counts * np.log(np.where(counts > 0, counts, 1.0)) - counts)
-    split = (len(model.norms), len(model.norms) + len(model.parameters))
+    names = [*model.norms, *(p.name for p in model.parameters), *model.pulls]
+    split = np.cumsum([len(model.norms), len(model.parameters), len(model.pulls)])
     widths = [(model.norms.index(n), width) for n, width in model.widths.items()]
 
     def twice_nll(x: _Array) -> float:
+        norm, shape, pull, _ = np.split(x, split)
         value = saturated + _twice_poisson(
-            counts, model(x[: split[0]], x[split[0] : split[1]], float(x[-1]))
+            counts, model(norm, shape, pull, float(x[-1]))
         )
+        value += np.sum(pull**2)
         return float(value + sum(((x[i] - 1) / width) ** 2 for i, width in widths))
 
     shapes = [p.name for p in model.parameters]
-    names = [*model.norms, *shapes, "mu"]
-    start = [1.0] * split[0] + [p.nominal for p in model.parameters] + [0.0]
+    names = [*names, "mu"]
+    start = [1.0] * len(model.norms) + [p.nominal for p in model.parameters]
+    start += [0.0] * (len(model.pulls) + 1)
     minuit = Minuit(twice_nll, np.array(start), name=names)
     minuit.errordef = 1.0  # the function is -2 ln L
     for name in model.norms:
@@ -214,6 +251,7 @@ def fit_backgrounds(
         norm_errors={n: error[n] for n in model.norms},
         shapes={n: value[n] for n in shapes},
         shape_errors={n: error[n] for n in shapes},
+        pulls={n: value[n] for n in model.pulls},
         mu=value["mu"],
         mu_error=error["mu"] if with_signal else 0.0,
         chi2=float(minuit.fval),

@@ -128,13 +128,13 @@ def _exact(
         if not present(background, channel):
             continue
         exposure = exposures[channel.name]
-        scale = exposure.kg_day * time_factor(background, exposure, channel, experiment)
+        scale = exposure.scale * time_factor(background, exposure, channel, experiment)
         if background.constraint == "free":
             # as in the workspace, whose factor starts at no less than a hundredth of
             # the larger of value and uncertainty
             norm = norm_name(background, channel)
             least = 0.01 * max(fit.norms[norm], fit.norm_errors[norm])
-            scale *= max(fit.norms[norm], least)
+            scale = scale * max(fit.norms[norm], least)
         change[channel.name] = scale * (
             component_counts(background, channel, edges, parameter=value + shift)
             - component_counts(background, channel, edges, parameter=value)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nuem.inputs.catalogue import Channel, channels
 from nuem.inputs.errors import InferenceError, InputError
@@ -32,11 +33,15 @@ class Exposure:
     power : float
         Mean power of the source over the live time, relative to the one that its
         weights stand for.
+    factors : tuple of float, optional
+        Counts in each bin for one expected there: values that were corrected for an
+        efficiency, or refer to another exposure, stand for so many counts.
     """
 
     mass_kg: float
     spans: tuple[tuple[float, float], ...]
     power: float = 1.0
+    factors: tuple[float, ...] | None = None
 
     @property
     def live_time_d(self) -> float:
@@ -47,6 +52,11 @@ class Exposure:
     def kg_day(self) -> float:
         """Mass times live time."""
         return self.mass_kg * self.live_time_d
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """Counts by bin for one per kg and day; one number where there are no factors."""
+        return self.kg_day * np.asarray(1.0 if self.factors is None else self.factors)
 
 
 def stated_exposure(channel: Channel) -> Exposure:

@@ -368,7 +368,7 @@ def draw(
     workspace: Workspace,
     limit: Limit,
     cut_flow: Mapping[str, Any],
-    histograms: Histograms,
+    histograms: Histograms | None,
     blind: bool,
 ) -> list[Path]:
     """Draw every figure of an analysis.
@@ -379,11 +379,17 @@ def draw(
         Each figure as PDF and PNG.
     """
     drawing = Drawing(experiment, folder, simulated=simulated)
+    # the errors of values that stand for counts are not their square roots
+    counted = all(exposure.factors is None for exposure in exposures.values())
     return [
-        *drawing.spectra(observed, exposures, fit),
-        *drawing.residual(observed, exposures, fit, workspace, limit),
+        *(drawing.spectra(observed, exposures, fit) if counted else []),
+        *(
+            drawing.residual(observed, exposures, fit, workspace, limit)
+            if counted
+            else []
+        ),
         *drawing.rates(),
         *drawing.scan(limit),
         *(drawing.cut_flow(cut_flow) if cut_flow else []),
-        *drawing.runs(histograms, blind=blind),
+        *(drawing.runs(histograms, blind=blind) if histograms is not None else []),
     ]

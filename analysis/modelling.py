@@ -36,6 +36,7 @@ from nuem.inputs.backgrounds import Background, Exponential, FreePerBin
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.schema import Experiment, Systematic
+from nuem.inputs.vocabulary import STANDARD_PROCESSES
 from nuem.models.monomials import powers
 
 __all__ = [
@@ -151,7 +152,11 @@ def build_workspace(
         models.append(
             ChannelModel(channel.name, observed[channel.name], tuple(samples))
         )
-    processes = "+".join(signal.process for signal in experiment.signals)
+    processes = "+".join(
+        signal.process
+        for signal in experiment.signals
+        if signal.process not in STANDARD_PROCESSES
+    )
     spec = assemble(
         models,
         measurement=measurement_name(processes, reference),
@@ -179,8 +184,10 @@ def _signal_counts(
 ) -> _Array:
     total = np.zeros(edges.size - 1)
     for signal in prediction.signals[channel.name]:
+        if signal.process in STANDARD_PROCESSES:
+            continue
         squared = _squared(signal.nominal.coefficients, signal.process)
-        total += squared * reference**2 * exposure.kg_day * exposure.power
+        total += squared * reference**2 * exposure.scale * exposure.power
     return total
 
 
@@ -202,7 +209,7 @@ def by_power(coefficients: Mapping[str, _Array], process: str) -> dict[int, _Arr
                 field="signals", found=f"{process}: {monomial}",
             )  # fmt: skip
         result[power] = values
-    if 2 not in result:
+    if 2 not in result and process not in STANDARD_PROCESSES:
         raise InputError("no square of a coupling", field="signals", found=process)
     return result
 
@@ -215,7 +222,7 @@ def _squared(coefficients: Mapping[str, _Array], process: str) -> _Array:
 def _interferes(prediction: Prediction) -> bool:
     """Whether a signal has more than the square of the coupling."""
     return any(
-        len(signal.nominal.coefficients) > 1
+        any(sum(powers(m).values()) == 1 for m in signal.nominal.coefficients)
         for signals in prediction.signals.values()
         for signal in signals
     )
@@ -228,16 +235,16 @@ def _signal_samples(
     exposures: Mapping[str, Exposure],
     reference: float,
 ) -> list[Sample]:
-    exposure = exposures[channel.name].kg_day * exposures[channel.name].power
+    exposure = exposures[channel.name].scale * exposures[channel.name].power
     interferes = _interferes(prediction)
     several = len(prediction.signals[channel.name]) > 1
-    samples = []
+    samples: list[Sample] = []
     for signal in prediction.signals[channel.name]:
         nominal = by_power(signal.nominal.coefficients, signal.process)
         for power, values in sorted(nominal.items()):
             scale = reference**power * exposure
             modifiers: list[Modifier] = []
-            if not interferes:
+            if power and not interferes:
                 modifiers.append(normfactor(POI))
             elif power:
                 modifiers.append(normfactor(_FACTORS[power]))
@@ -304,7 +311,7 @@ def _component(
     if factor == 0:
         return None
     norm = norm_name(background, channel)
-    scale = exposure.kg_day * factor * _nominal_norm(fit, norm, background)
+    scale = exposure.scale * factor * _nominal_norm(fit, norm, background)
     shape = next(
         (p for p in shape_parameters([background]) if p.name in fit.shapes), None
     )
@@ -460,6 +467,7 @@ def _meta(
     edges: _Array,
 ) -> dict[str, Any]:
     coupling = experiment.coupling
+    driven = [s for s in experiment.signals if s.process not in STANDARD_PROCESSES]
     first = next(
         (signals[0].nominal for signals in prediction.signals.values() if signals), None
     )
@@ -468,7 +476,7 @@ def _meta(
         "schema": "nuem-workspace-meta-1",
         "experiment": experiment.name,
         "definition": {
-            "processes": [str(signal.process) for signal in experiment.signals],
+            "processes": [str(signal.process) for signal in driven],
             "symbol": coupling.symbol,
             "reference": coupling.reference.value,
             "unit": coupling.reference.unit,
@@ -480,7 +488,7 @@ def _meta(
             "zero": coupling.zero,
             "methods": [
                 None if signal.method is None else str(signal.method)
-                for signal in experiment.signals
+                for signal in driven
             ],
             "convention": metadata.get("convention", "physical"),
             "regulator": metadata.get("regulator", "none"),

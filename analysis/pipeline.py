@@ -18,11 +18,12 @@ from nuem.analysis.exchange.workspace import (
 from nuem.analysis.exposure import Exposure, measured_exposures
 from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.limits import Limit
-from nuem.analysis.prediction import with_process
+from nuem.analysis.prediction import Prediction, with_process
 from nuem.analysis.simulate import guard_events, simulate, write_events
 from nuem.analysis.stages import (
     event_plan,
     histogram_events,
+    make_spectra_workspace,
     make_template,
     make_workspace,
     reading_configuration,
@@ -36,7 +37,9 @@ from nuem.inputs.files import make_folder, write_json
 from nuem.inputs.schema import Experiment
 
 if TYPE_CHECKING:
+    from nuem.analysis.events.cutflow import CutFlow
     from nuem.analysis.events.execute import Reading
+    from nuem.analysis.events.store import Histograms
 
 __all__ = ["DEFAULT_EXPERIMENT", "RunResult", "run"]
 
@@ -166,30 +169,20 @@ def run(
     for name in _GUARDED:
         guard_output(folder / name, base, force)
     _check_calibration(loaded, calibration)
-    paths: dict[str, Path] = {}
-    if not files:
-        say("simulate")
-        guard_events(folder / "events.root", made, force)
-        events = simulate(loaded, seed=seed, progress=progress)
-        paths["events"] = write_events(folder / "events.root", events, made)
-        files = [paths["events"]]
-    histograms = histogram_events(
-        loaded, files, reading, strict=strict, configuration=configuration,
-        progress=progress,
-    )  # fmt: skip
-    from nuem.analysis.events.store import save
-
-    paths["histograms"] = folder / "histograms.json"
-    save(histograms, paths["histograms"])
-    say("template")
-    prediction = make_template(loaded, configuration=configuration)
-    paths["template"] = write_json(folder / "template.json", prediction.to_dict())
-    say("workspace: fit of the backgrounds")
-    # what is simulated may always be looked at
-    workspace = make_workspace(
-        loaded, histograms, prediction, unblind=unblind or "events" in paths,
-        configuration=configuration,
-    )  # fmt: skip
+    if loaded.spectrum is not None:
+        if reading != Reading():
+            raise InputError(
+                "choices of how events are read, but these are spectra",
+                file=loaded.name, field="observation", found=loaded.observation,
+                expected="none of the options of reading events",
+            )  # fmt: skip
+        data = _from_spectra(loaded, files, folder, configuration, unblind, say)
+    else:
+        data = _from_events(
+            loaded, files, reading, folder, configuration, made, say, seed=seed,
+            unblind=unblind, strict=strict, force=force, progress=progress,
+        )  # fmt: skip
+    workspace, paths, exposures = data.workspace, data.paths, data.exposures
     paths["workspace"], paths["meta"] = write_workspace(
         folder / "workspace.json", workspace
     )
@@ -198,8 +191,6 @@ def run(
         cl=cl, configuration=base, progress=progress,
     )  # fmt: skip
     blind = bool((workspace.meta or {}).get("blind"))
-    flow = visible_cut_flow(loaded, histograms) if blind else histograms.cut_flow
-    exposures = measured_exposures(loaded, histograms)
     say("fit")
     links = (limit.definition or {}).get("links")
     fit = best_fit(
@@ -213,24 +204,120 @@ def run(
         loaded, folder / "figures", simulated="events" in paths,
         observed=observed_counts(workspace),
         exposures=exposures, fit=fit, workspace=workspace,
-        limit=limit, cut_flow=flow.channels, histograms=histograms, blind=blind,
+        limit=limit, cut_flow={} if data.flow is None else data.flow.channels,
+        histograms=data.histograms, blind=blind,
     )  # fmt: skip
     band = None
     if calibration and not blind:
         say("calibration band")
-        read = [record.path for record in histograms.files]
-        band, more = _band(loaded, read, reading, calibration, folder / "figures")
+        band, more = _band(loaded, data.files, reading, calibration, folder / "figures")
         drawn += more
     for path in drawn:
         paths[f"figures/{path.name}"] = path
     # the limit last: where it is, the analysis is complete
     result = RunResult(
         loaded, limit, paths, _rates(loaded, workspace, exposures),
-        flow.table(), band,
+        "" if data.flow is None else data.flow.table(), band,
     )  # fmt: skip
     paths["limit"] = folder / "limit.json"
     write_json(paths["limit"], result.to_dict())
     return result
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What was measured, by one way or the other, beside the prediction."""
+
+    workspace: Workspace
+    exposures: Mapping[str, Exposure]
+    paths: dict[str, Path]
+    files: Sequence[str | Path]
+    flow: CutFlow | None
+    histograms: Histograms | None
+
+
+def _from_events(
+    experiment: Experiment,
+    files: Sequence[str | Path],
+    reading: Reading,
+    folder: Path,
+    configuration: Mapping[str, Any],
+    made: Mapping[str, Any],
+    say: Callable[[str], None],
+    *,
+    seed: int,
+    unblind: bool,
+    strict: bool,
+    force: bool,
+    progress: Callable[[str], None] | None,
+) -> _Data:
+    """Workspace of events, simulated ones if there are no files."""
+    from nuem.analysis.events.store import save
+
+    paths: dict[str, Path] = {}
+    if not files:
+        say("simulate")
+        guard_events(folder / "events.root", made, force)
+        events = simulate(experiment, seed=seed, progress=progress)
+        paths["events"] = write_events(folder / "events.root", events, made)
+        files = [paths["events"]]
+    histograms = histogram_events(
+        experiment, files, reading, strict=strict, configuration=configuration,
+        progress=progress,
+    )  # fmt: skip
+    paths["histograms"] = folder / "histograms.json"
+    save(histograms, paths["histograms"])
+    prediction = _predict(experiment, folder, configuration, paths, say)
+    # what is simulated may always be looked at
+    workspace = make_workspace(
+        experiment, histograms, prediction, unblind=unblind or "events" in paths,
+        configuration=configuration,
+    )  # fmt: skip
+    blind = bool((workspace.meta or {}).get("blind"))
+    flow = visible_cut_flow(experiment, histograms) if blind else histograms.cut_flow
+    exposures = measured_exposures(experiment, histograms)
+    read = [record.path for record in histograms.files]
+    return _Data(workspace, exposures, paths, read, flow, histograms)
+
+
+def _from_spectra(
+    experiment: Experiment,
+    files: Sequence[str | Path],
+    folder: Path,
+    configuration: Mapping[str, Any],
+    unblind: bool,
+    say: Callable[[str], None],
+) -> _Data:
+    """Workspace of binned values."""
+    from nuem.analysis.spectra import read_spectra
+
+    if not files:
+        raise InputError(
+            "no files: binned values are not simulated", file=experiment.name,
+            expected="the files of the spectra",
+        )  # fmt: skip
+    say("spectra")
+    spectra = read_spectra(experiment, files)
+    paths: dict[str, Path] = {}
+    prediction = _predict(experiment, folder, configuration, paths, say)
+    workspace = make_spectra_workspace(
+        experiment, spectra, prediction, unblind=unblind, configuration=configuration
+    )
+    return _Data(workspace, spectra.exposures(experiment), paths, files, None, None)
+
+
+def _predict(
+    experiment: Experiment,
+    folder: Path,
+    configuration: Mapping[str, Any],
+    paths: dict[str, Path],
+    say: Callable[[str], None],
+) -> Prediction:
+    say("template")
+    prediction = make_template(experiment, configuration=configuration)
+    paths["template"] = write_json(folder / "template.json", prediction.to_dict())
+    say("workspace: fit of the backgrounds")
+    return prediction
 
 
 def _rates(
@@ -241,10 +328,11 @@ def _rates(
     rates = {}
     for name, counts in observed_counts(workspace).items():
         total, exposure = float(counts.sum()), exposures[name].kg_day
+        collected = float((counts / exposures[name].scale).sum())
         rates[name] = {
             "counts": total,
             "exposure_kg_day": exposure,
-            "rate": total / exposure / float(edges[-1] - edges[0]),
+            "rate": collected / float(edges[-1] - edges[0]),
         }
     return rates
 

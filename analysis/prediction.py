@@ -20,6 +20,7 @@ from nuem.inputs.vocabulary import (
     COUPLING_SYMBOL,
     COUPLING_UNIT,
     INTERFERING_PROCESSES,
+    STANDARD_PROCESSES,
     Flavour,
     Process,
 )
@@ -169,14 +170,9 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
             "the experiment file names no method for electrons", found=process,
             expected="a signal on electrons in the file",
         )  # fmt: skip
-    if process.on_nuclei:
-        signal = Signal(process=process)
-    else:
-        # tables and options of the file hold for its other processes too
-        first = next(s for s in experiment.signals if s.method)
-        signal = first.model_copy(update={"process": process})
     if [s.process for s in experiment.signals] == [process]:
         return experiment
+    signals = _with_standard_model(experiment, process)
     reference, definition, zero = COUPLING_DEFAULT[symbol]
     coupling = Coupling.model_validate(
         {
@@ -199,7 +195,7 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
             "zero": zero,
         }
     )  # fmt: skip
-    changed = experiment.model_copy(update={"signals": [signal], "coupling": coupling})
+    changed = experiment.model_copy(update={"signals": signals, "coupling": coupling})
     try:
         return Experiment.model_validate(changed.model_dump())
     except ValueError as error:
@@ -208,6 +204,31 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
             problem or "the process does not fit the experiment", field="--process",
             found=str(process),
         ) from None  # fmt: skip
+
+
+def _with_standard_model(experiment: Experiment, process: Process) -> list[Signal]:
+    """The signal of a process, and the Standard Model where the file has it as well."""
+
+    def signal(wanted: Process) -> Signal:
+        # tables and options of the file hold for its other processes too
+        alike = [
+            s for s in experiment.signals if s.process.on_nuclei == wanted.on_nuclei
+        ]
+        if not alike:
+            return Signal(process=wanted)
+        return alike[0].model_copy(update={"process": wanted})
+
+    signals = [signal(process)]
+    for standard in STANDARD_PROCESSES:
+        there = any(
+            s.process.on_nuclei == standard.on_nuclei
+            and s.process in (*STANDARD_PROCESSES, *INTERFERING_PROCESSES)
+            for s in experiment.signals
+        )
+        own = process.on_nuclei == standard.on_nuclei
+        if there and not (own and process in INTERFERING_PROCESSES):
+            signals.append(signal(standard))
+    return signals
 
 
 def channel_flux(experiment: Experiment, channel: Channel) -> Flux | None:

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from nuem.analysis.events.execute import Reading
     from nuem.analysis.events.plan import EventPlan, Variation
     from nuem.analysis.events.store import Histograms
+    from nuem.analysis.spectra import Spectra
     from nuem.inputs.observation import EventLayout
 
 __all__ = [
     "event_plan",
     "histogram_events",
     "limit_configuration",
+    "make_spectra_workspace",
     "make_template",
     "make_workspace",
     "reading_configuration",
@@ -306,6 +308,59 @@ def make_workspace(
     workspace.meta["blind"] = experiment.blind and not unblind
     if experiment.blind and unblind:
         # what the analysis was frozen as when the box was opened
+        workspace.meta["unblinded"] = digest(experiment.model_dump(mode="json"))
+    return workspace
+
+
+def make_spectra_workspace(
+    experiment: Experiment,
+    spectra: Spectra,
+    prediction: Prediction,
+    *,
+    unblind: bool = False,
+    configuration: Mapping[str, Any] | None = None,
+) -> Workspace:
+    """Put binned values and template together to a pyhf workspace.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    spectra : Spectra
+        Counts, or values with errors that stand for scaled counts.
+    prediction : Prediction
+        Template of the signal.
+    unblind : bool
+        Needed for a blind experiment, whose spectra cannot be hidden in part.
+    configuration : mapping, optional
+        Goes into the provenance.
+
+    Returns
+    -------
+    Workspace
+        Its meta document holds values, errors, and counts for each unit of them.
+
+    Raises
+    ------
+    InputError
+        If they do not belong together, or the experiment is blind.
+    InferenceError
+        If the backgrounds cannot be fitted.
+    """
+    if experiment.blind and not unblind:
+        raise InputError(
+            "a blind experiment with binned values", file=experiment.name,
+            field="blind", expected="--unblind, once the analysis is frozen",
+        )  # fmt: skip
+    workspace = build_workspace(
+        experiment, spectra.counts, spectra.exposures(experiment), prediction,
+        provenance=stage_provenance(experiment, configuration or {}, spectra.files),
+    )  # fmt: skip
+    assert workspace.meta is not None
+    workspace.meta["observation"] = experiment.observation
+    workspace.meta["spectra"] = spectra.to_dict()
+    workspace.meta["warnings"] = []
+    workspace.meta["blind"] = False
+    if experiment.blind:
         workspace.meta["unblinded"] = digest(experiment.model_dump(mode="json"))
     return workspace
 

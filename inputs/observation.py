@@ -11,6 +11,8 @@ from nuem.inputs.backgrounds import Name
 from nuem.inputs.fields import ExpressionText, Text
 from nuem.inputs.quantities import (
     Count,
+    Energy,
+    Exposure,
     FissionCrossSection,
     Fraction,
     Strict,
@@ -30,6 +32,8 @@ __all__ = [
     "RatioTotal",
     "RunsLayout",
     "Segment",
+    "SpectrumColumns",
+    "SpectrumLayout",
     "Total",
 ]
 
@@ -241,3 +245,57 @@ class RatioTotal(Strict):
 
 #: One number that stands for all events of an experiment, told apart by its ``kind``.
 Total = Annotated[EventTotal | FissionTotal | RatioTotal, Field(discriminator="kind")]
+
+
+#: A column of a text file: its number, from 1, or its name in the header.
+Column = Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)]
+
+
+class SpectrumColumns(Strict):
+    """Where a channel stands in a file of binned values."""
+
+    value: Column
+    error: Column | None = None
+
+
+class SpectrumLayout(Strict):
+    """A text file of bins (columns apart by blanks or commas), or a UHI JSON file.
+
+    A JSON file holds one histogram for each channel, of its name, and nothing but
+    ``exposure`` and ``per`` is needed to read it.
+
+    Attributes
+    ----------
+    centre, width : Column, Energy
+        Column of bin centres, and the width of all bins; or instead
+    low, high : Column
+        the columns of the lower and upper edges. In the unit of the observable.
+    channels : dict
+        Channel -> columns of value and error.
+    exposure : Exposure or None
+        What a value refers to, such as 1 kg day for a rate; absent, the value is that
+        of the whole exposure.
+    per : "bin" or "keV"
+        Whether a value is that of a bin, or a density.
+    """
+
+    centre: Column | None = None
+    width: Energy | None = None
+    low: Column | None = None
+    high: Column | None = None
+    channels: dict[str, SpectrumColumns] = Field(min_length=1)
+    exposure: Exposure | None = None
+    per: Literal["bin", "keV"] = "bin"
+
+    @model_validator(mode="after")
+    def _has_one_kind_of_bins(self) -> SpectrumLayout:
+        centres = self.centre is not None and self.width is not None
+        edges = self.low is not None and self.high is not None
+        given = [self.centre, self.width, self.low, self.high]
+        if centres == edges or sum(x is not None for x in given) != 2:
+            msg = "give either 'centre' and 'width', or 'low' and 'high'"
+            raise ValueError(msg)
+        if self.width is not None and self.width.value == 0:
+            msg = "width must be above 0"
+            raise ValueError(msg)
+        return self

@@ -19,6 +19,7 @@ from nuem.inputs.observation import (
     Calibration,
     EventLayout,
     Observable,
+    SpectrumLayout,
     Total,
 )
 from nuem.inputs.quantities import (
@@ -27,11 +28,14 @@ from nuem.inputs.quantities import (
     Fraction,
     Strict,
 )
+from nuem.inputs.quenching import Quenching
 from nuem.inputs.simulation import Simulation
 from nuem.inputs.sources import Source
 from nuem.inputs.vocabulary import (
     COUPLING_SYMBOL,
     COUPLING_UNIT,
+    INTERFERING_PROCESSES,
+    STANDARD_PROCESSES,
     Convention,
     Flavour,
     FormFactor,
@@ -191,9 +195,14 @@ class Systematic(Strict):
 class Experiment(Strict):
     """One experiment: all that an analysis needs to know besides its events.
 
-    ``observation: counts`` stands for events in files, with backgrounds. ``total``
-    stands for one published number, of which there are no events: `total` says what
-    it is, and a chi^2 of one bin is all that can be done with it.
+    ``observation`` says what the data are:
+
+    - ``counts``: events in files, or the counts of a `spectrum`;
+    - ``scaled-counts``: values v and errors s of a `spectrum` that was corrected for an
+      efficiency. The likelihood is that of n = (v/s)^2 counts, and the model is
+      multiplied by n/v in each bin;
+    - ``total``: one published number, of which there are no events: `total` says what
+      it is, and a chi^2 of one bin is all that can be done with it.
     """
 
     name: Name
@@ -207,15 +216,44 @@ class Experiment(Strict):
     periods: list[Period] = Field(min_length=1)
     regions: list[Region] = Field(min_length=1)
     overrides: list[Override] = Field(default_factory=list)
-    observation: Literal["counts", "total"]
+    quenchings: dict[Name, Quenching] = Field(default_factory=dict)
+    observation: Literal["counts", "scaled-counts", "total"]
     total: Total | None = None
     observables: list[Observable] = Field(min_length=1, max_length=1)
     events: EventLayout | None = None
+    spectrum: SpectrumLayout | None = None
     calibration: Calibration | None = None
     backgrounds: list[Background] = Field(default_factory=list)
     systematics: list[Systematic] = Field(default_factory=list)
     simulation: Simulation | None = None
     published: list[Published] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _finds_quenchings(cls, document: object) -> object:
+        """A response may name one of the `quenchings`, which lie side by side."""
+        if not isinstance(document, dict) or not document.get("quenchings"):
+            return document
+        there = document["quenchings"]
+
+        def resolved(part: object) -> object:
+            response = part.get("response") if isinstance(part, dict) else None
+            name = response.get("quenching") if isinstance(response, dict) else None
+            if not isinstance(name, str):
+                return part
+            if name not in there:
+                msg = f"quenching: no {name!r}, there are: {', '.join(sorted(there))}"
+                raise ValueError(msg)
+            assert isinstance(part, dict)
+            assert isinstance(response, dict)
+            return {**part, "response": {**response, "quenching": there[name]}}
+
+        lists = {
+            key: [resolved(part) for part in document[key]]
+            for key in ("detectors", "overrides")
+            if isinstance(document.get(key), list)
+        }
+        return {**document, **lists}
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Experiment:
@@ -285,7 +323,17 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _signals_fit_coupling(self) -> Experiment:
+        standard = {s.process for s in self.signals} & set(STANDARD_PROCESSES)
+        if len(standard) == len(self.signals):
+            msg = "signals: the Standard Model alone has no coupling to set a limit on"
+            raise ValueError(msg)
         for signal in self.signals:
+            if signal.process in STANDARD_PROCESSES:
+                continue
+            own = STANDARD_PROCESSES[1 if signal.process.on_nuclei else 0]
+            if signal.process in INTERFERING_PROCESSES and own in standard:
+                msg = f"signals: {signal.process} has {own} in it, which is there twice"
+                raise ValueError(msg)
             if COUPLING_SYMBOL[signal.process] != self.coupling.symbol:
                 msg = (
                     f"signals: {signal.process} is not driven by "
@@ -337,11 +385,19 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _observation_has_its_fields(self) -> Experiment:
-        counted = ["events", "backgrounds"]
-        needed, wrong = counted, ["total"]
+        needed = ["backgrounds"]
+        wrong = ["total"]
         if self.observation == "total":
-            wrong = [*counted, "calibration", "systematics", "simulation"]
             needed = ["total"]
+            wrong = ["events", "spectrum", "backgrounds", "calibration", "systematics",
+                     "simulation"]  # fmt: skip
+        elif self.observation == "counts":
+            other = "spectrum" if self.spectrum is None else "events"
+            needed.append("events" if other == "spectrum" else "spectrum")
+            wrong.append(other)
+        else:
+            needed.append("spectrum")
+            wrong += ["events", "calibration", "simulation"]
         for name in needed:
             if getattr(self, name) in (None, []):
                 msg = f"observation {self.observation!r} needs {name!r}"
@@ -350,6 +406,23 @@ class Experiment(Strict):
             if getattr(self, name) not in (None, []):
                 msg = f"observation {self.observation!r} has no {name!r}"
                 raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _spectrum_has_its_columns(self) -> Experiment:
+        if self.spectrum is None:
+            return self
+        errors = self.observation != "counts"
+        for name, columns in self.spectrum.channels.items():
+            if (columns.error is not None) != errors:
+                msg = (
+                    f"spectrum.channels.{name}: observation {self.observation!r} "
+                    f"{'needs' if errors else 'has no'} 'error'"
+                )
+                raise ValueError(msg)
+        if errors and any(isinstance(b.shape, FreePerBin) for b in self.backgrounds):
+            msg = f"backgrounds: {self.observation} cannot be free-per-bin"
+            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ __all__ = [
     "COUPLING_UNIT",
     "INTERFERING_PROCESSES",
     "SQUARED_PROCESSES",
+    "STANDARD_PROCESSES",
     "UNITS",
     "Convention",
     "Flavour",
@@ -190,7 +191,12 @@ SQUARED_PROCESSES: tuple[Process, ...] = (
 INTERFERING_PROCESSES: tuple[Process, ...] = (
     Process.ELECTRON_MILLICHARGE,
     Process.ELECTRON_CHARGE_RADIUS,
+    Process.NUCLEUS_MILLICHARGE,
+    Process.NUCLEUS_CHARGE_RADIUS,
 )
+
+#: The Standard Model alone, on electrons and on nuclei: a sample without coupling.
+STANDARD_PROCESSES: tuple[Process, ...] = (Process.ELECTRON_SM, Process.NUCLEUS_SM)
 
 #: Coupling of an experiment that is asked for a process not in its file: reference
 #: value, definition, and what zero means.

@@ -9,6 +9,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from nuem.inputs import datasets
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 HERE = Path(__file__).parent
@@ -43,10 +45,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """Return the folder of the public data releases, or skip the test."""
-    name = os.environ.get("NUEM_DATA", "")
-    if not name:
-        pytest.skip("NUEM_DATA is not set: no public data releases")
-    folder = Path(name)
-    if not folder.is_dir():
+    folder = datasets.data_folder()
+    if folder.is_dir():
+        return folder
+    if os.environ.get("NUEM_DATA", ""):
         pytest.fail(f"NUEM_DATA names {folder}, which is no folder", pytrace=False)
-    return folder
+    pytest.skip(f"no public data releases in {folder} (see nuem fetch)")

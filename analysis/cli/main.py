@@ -17,6 +17,7 @@ __all__ = ["cli", "main"]
 #: Command -> (module, object, one line of help). The modules are imported when a
 #: command is called, so that help answers at once.
 _COMMANDS = {
+    "fetch": ("fetching", "fetch", "Public data, checked by sha256."),
     "run": ("running", "run", "All stages in a row: events to limit and figures."),
     "list": ("inspecting", "list_", "Experiments, processes and methods."),
     "info": ("inspecting", "info", "Versions, threads and tables."),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.optimize import brentq, minimize_scalar
+from scipy.stats import norm
 
 from nuem.analysis.pipeline import RunResult, run
 
@@ -87,3 +90,44 @@ def test_the_files_of_the_release_are_on_record(result: RunResult) -> None:
     assert len(entry["sha256"]) == 64
     assert result.band is not None
     assert [len(entry["sha256"]) for entry in result.band["inputs"]] == [64]
+
+
+def test_the_limit_against_a_simple_likelihood(result: RunResult) -> None:
+    """All volumes together, one free flat rate, no other nuisance: within 1.5 in q.
+
+    -2 ln L of Poisson counts, minimised over the rate for each strength of the signal,
+    gives best fit and width; CLs follows from a Gaussian with these.
+    """
+    workspace = json.loads(result.paths["workspace"].read_text())
+    counts = np.sum([entry["data"] for entry in workspace["observations"]], axis=0)
+    signal = np.sum(
+        [
+            sample["data"]
+            for channel in workspace["channels"]
+            for sample in channel["samples"]
+            if sample["name"].startswith("electron-")
+        ],
+        axis=0,
+    )
+
+    def height(mu: float) -> float:
+        def deviance(rate: float) -> float:
+            expected = rate + mu * signal
+            return float(2 * np.sum(expected - counts * np.log(expected)))
+
+        return float(
+            minimize_scalar(deviance, bounds=(1.0, 200.0), method="bounded").fun
+        )
+
+    best = minimize_scalar(height, bounds=(0.0, 5.0), method="bounded")
+    sigma = brentq(lambda mu: height(mu) - best.fun - 1, best.x, 20.0) - best.x
+    # CLs = P(fit below the observed one, at x) / P(the same, without signal)
+    observed = best.x / sigma
+    edge = brentq(
+        lambda x: norm.cdf(observed - x) / norm.cdf(observed) - 0.1,
+        observed,
+        observed + 10,
+    )
+    simple = np.sqrt(edge * sigma) * 1e-12
+    assert result.limit.coupling is not None
+    assert 1 / 1.5 < result.limit.coupling.upper_limit / simple < 1.5

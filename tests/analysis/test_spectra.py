@@ -1,0 +1,213 @@
+"""Binned values from text and UHI JSON, and the way from them to a limit."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nuem.analysis.modelling import build_workspace
+from nuem.analysis.pipeline import run
+from nuem.analysis.prediction import predict
+from nuem.analysis.spectra import read_spectra
+from nuem.analysis.stages import make_spectra_workspace, make_template
+from nuem.inputs.catalogue import load_experiment
+from nuem.inputs.errors import InputError
+
+PAGE = Path(__file__).parents[2] / "docs" / "data" / "new-data-set.md"
+RATE = (
+    "{kind: constant}, rate: {value: 20, unit: /(kg keV d), status: assumed, "
+    "source: figure 2}"
+)
+LOW = np.round(np.arange(0.3, 2.25, 0.1), 10)
+
+
+def page_yaml() -> str:
+    return re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
+
+
+@pytest.fixture
+def description(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(page_yaml())
+    return path
+
+
+def table(on: np.ndarray, off: np.ndarray, days: tuple[float, float]) -> str:
+    """Rates in counts/(kg keV d) that were measured in so many kg days, 0.1 keV bins."""
+    lines = ["# a comment", "low  high  on  on_error  off  off_error"]
+    for low, a, b in zip(LOW, on, off, strict=True):
+        errors = [np.sqrt(r / (0.1 * d)) for r, d in zip((a, b), days, strict=True)]
+        lines.append(f"{low} {low + 0.1} {a} {errors[0]} {b} {errors[1]}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def spectrum(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(3)
+    on = generator.poisson(200.0, LOW.size) / 10.0
+    off = generator.poisson(100.0, LOW.size) / 5.0
+    path = tmp_path / "spectrum.txt"
+    path.write_text(table(on, off, (100.0, 50.0)))
+    return path
+
+
+def test_the_tutorial_is_below_thirty_lines_and_runs(
+    description: Path, spectrum: Path, tmp_path: Path
+) -> None:
+    assert page_yaml().count("\n") < 30
+    result = run(description, [spectrum], output=tmp_path / "out")
+    assert result.limit.coupling is not None
+    assert 1e-12 < result.limit.coupling.upper_limit < 1e-9
+    assert result.limit.p0 > 0.001
+    meta = json.loads(result.paths["meta"].read_text())
+    assert meta["observation"] == "scaled-counts"
+    assert set(meta["spectra"]["on"]) == {"values", "errors", "counts", "factors"}
+    assert meta["provenance"]["inputs"][0]["file"] == str(spectrum)
+    assert result.channels["on"]["rate"] == pytest.approx(20.0, rel=0.05)
+
+
+def test_rates_are_the_counts_that_they_came_from(
+    description: Path, spectrum: Path, tmp_path: Path
+) -> None:
+    """Rates with errors sqrt(n)/exposure, and the counts n: the same workspace."""
+    rates = load_experiment(description)
+    text = description.read_text().replace("scaled-counts", "counts")
+    text = text.replace(
+        "per: keV, exposure: {value: 1, unit: kg day, status: published, "
+        "source: axis of figure 2}, ", "",
+    ).replace(", error: on_error", "").replace(", error: off_error", "")  # fmt: skip
+    other = tmp_path / "counts.yaml"
+    other.write_text(text)
+    counted = load_experiment(other)
+    rows = np.loadtxt(spectrum, skiprows=2)
+    raw = tmp_path / "counts.csv"
+    raw.write_text(
+        "low, high, on, off\n"
+        + "".join(f"{r[0]}, {r[1]}, {r[2] * 10}, {r[4] * 5}\n" for r in rows)
+    )
+    a = make_spectra_workspace(
+        rates, read_spectra(rates, [spectrum]), predict(rates)
+    ).spec
+    b = make_spectra_workspace(
+        counted, read_spectra(counted, [raw]), predict(counted)
+    ).spec
+    for one, two in zip(a["observations"], b["observations"], strict=True):
+        np.testing.assert_allclose(one["data"], two["data"], rtol=1e-6)
+    for one, two in zip(a["channels"], b["channels"], strict=True):
+        for s, t in zip(one["samples"], two["samples"], strict=True):
+            np.testing.assert_allclose(s["data"], t["data"], rtol=1e-4)
+
+
+def test_the_model_is_multiplied_by_counts_per_value(
+    description: Path, tmp_path: Path
+) -> None:
+    """Errors twice as large: a quarter of the counts, a quarter of the signal."""
+    experiment = load_experiment(description)
+    values = np.full(LOW.size, 20.0)
+    counts, signals = [], []
+    for days in ((100.0, 50.0), (25.0, 12.5)):
+        path = tmp_path / f"{days[0]}.txt"
+        path.write_text(table(values, values, days))
+        spectra = read_spectra(experiment, [path])
+        workspace = build_workspace(
+            experiment, spectra.counts, spectra.exposures(experiment), predict(experiment)
+        )  # fmt: skip
+        counts.append(spectra.counts["on"])
+        samples = workspace.spec["channels"][0]["samples"]
+        signals.append(np.array(samples[0]["data"]))
+    np.testing.assert_allclose(counts[0], 200.0)
+    np.testing.assert_allclose(counts[0], 4 * counts[1])
+    np.testing.assert_allclose(signals[0], 4 * signals[1])
+
+
+def test_finer_bins_are_added_up(description: Path, tmp_path: Path) -> None:
+    experiment = load_experiment(
+        description, ["observables.energy.binning.0.width=0.5"]
+    )
+    path = tmp_path / "fine.txt"
+    path.write_text(table(np.arange(20.0, 40.0), np.full(20, 9.0), (100.0, 50.0)))
+    spectra = read_spectra(experiment, [path])
+    np.testing.assert_allclose(spectra.channels["on"].values, [22, 27, 32, 37])
+    np.testing.assert_allclose(spectra.channels["on"].counts, [1100, 1350, 1600, 1850])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("on_error", "error_on"), "no such column: found 'on_error', expected low"),
+        (("0.3 0.4 ", "0.31 0.4 "), r"0\.3 to 0\.4: a bin of the analysis is not fil"),
+        (("0.3 0.4 ", "0.3 0.5 "), r"straddles an edge.*found 0\.3 to 0\.5"),
+        (("0.3 0.4 20.0", "0.3 0.4 0.0"), "cannot be 0 or negative.*wider bins"),
+        (("0.3 0.4 20.0", "0.3 0.4 -1.0"), r"on: 0\.3 to 0\.4 keV: scaled counts can"),
+        (("0.3 0.4 20.0", "0.3 0.4 nan"), "line 3: not a finite number: found 'nan'"),
+        (("1.4142135623730951", "0"), "an error that is not above 0"),
+    ],
+)
+def test_a_spectrum_that_is_wrong(
+    description: Path, tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    values = np.full(LOW.size, 20.0)
+    text = table(values, values, (100.0, 50.0))
+    assert change[0] in text
+    path = tmp_path / "spectrum.txt"
+    path.write_text(text.replace(*change))
+    with pytest.raises(InputError, match=message):
+        read_spectra(load_experiment(description), [path])
+
+
+def test_a_channel_in_no_file_or_in_two(
+    description: Path, spectrum: Path, tmp_path: Path
+) -> None:
+    experiment = load_experiment(description)
+    with pytest.raises(InputError, match="a channel is there twice"):
+        read_spectra(experiment, [spectrum, spectrum])
+    empty = tmp_path / "empty.json"
+    empty.write_text("{}")
+    with pytest.raises(InputError, match=r"no file has the channel.*empty\.json"):
+        read_spectra(experiment, [empty])
+    with pytest.raises(InputError, match="no files: binned values are not simulated"):
+        run(description, output=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("scaled-counts", "counts"), "channels.on: observation 'counts' has no 'error'"),
+        ((", error: on_error", ""), "observation 'scaled-counts' needs 'error'"),
+        (("low: low, high: high", "low: low"), "give either 'centre' and 'width'"),
+        ((RATE, "{kind: free-per-bin}"), "cannot be free-per-bin"),
+    ],
+)  # fmt: skip
+def test_a_description_that_is_wrong(
+    description: Path, change: tuple[str, str], message: str
+) -> None:
+    text = description.read_text()
+    assert change[0] in text
+    description.write_text(text.replace(*change))
+    with pytest.raises(InputError, match=message):
+        load_experiment(description)
+
+
+def test_a_blind_experiment_stays_closed(description: Path, spectrum: Path) -> None:
+    experiment = load_experiment(description, ["blind=true"])
+    spectra = read_spectra(experiment, [spectrum])
+    with pytest.raises(InputError, match="--unblind"):
+        make_spectra_workspace(experiment, spectra, make_template(experiment))
+    workspace = make_spectra_workspace(
+        experiment, spectra, make_template(experiment), unblind=True
+    )
+    assert workspace.meta is not None
+    assert len(workspace.meta["unblinded"]) == 64
+
+
+def test_a_quenching_is_chosen_by_name() -> None:
+    chosen = load_experiment(
+        "dresden-ii", ["detectors.ge.response.quenching=photo-neutron"]
+    )
+    assert chosen.detectors[0].response.quenching == chosen.quenchings["photo-neutron"]
+    with pytest.raises(InputError, match=r"no 'other', there are: iron-filter, lind"):
+        load_experiment("dresden-ii", ["detectors.ge.response.quenching=other"])
