@@ -210,6 +210,8 @@ def fit_backgrounds(
     widths = [(model.norms.index(n), width) for n, width in model.widths.items()]
 
     def twice_nll(x: _Array) -> float:
+        if not np.isfinite(x).all():  # Minuit has lost its way, and says so itself
+            return float("nan")
         norm, shape, pull, _ = np.split(x, split)
         value = saturated + _twice_poisson(
             counts, model(norm, shape, pull, float(x[-1]))

@@ -50,9 +50,9 @@ class PhotoelectronResponse:
     >>> from nuem.models.quenching import Polynomial
     >>> response = PhotoelectronResponse(Polynomial((0.08,), (0.0, 50.0)), 13.35, 9.56)
     >>> response.matrix([0.0, 10.0, 20.0, 40.0], [10.0, 20.0]).round(3)
-    array([[0.458, 0.01 ],
-           [0.479, 0.406],
-           [0.064, 0.584]])
+    array([[0.469, 0.004],
+           [0.516, 0.425],
+           [0.015, 0.569]])
     """
 
     quenching: Quenching

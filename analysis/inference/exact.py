@@ -1,4 +1,4 @@
-"""Unified intervals of one observable by exact sums: Poisson counts, a bounded Gaussian.
+"""Unified intervals by exact sums: Poisson counts, one or two, and a bounded Gaussian.
 
 G. J. Feldman, R. D. Cousins, Phys. Rev. D 57 (1998) 3873, sections IV A and IV B.
 """
@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from nuem.inputs.errors import InputError
 
-__all__ = ["gaussian_interval", "poisson_acceptance", "poisson_interval"]
+__all__ = [
+    "gaussian_interval",
+    "poisson_acceptance",
+    "poisson_interval",
+    "poisson_pair_interval",
+]
 
 _Array = NDArray[np.float64]
 
@@ -157,6 +162,114 @@ def _edge(inside: Callable[[float], bool], good: float, bad: float) -> float:
         else:
             bad = middle
     return float(good)
+
+
+def poisson_pair_interval(
+    counts: tuple[int, int],
+    signal: tuple[float, float],
+    background: tuple[float, float],
+    cl: float = 0.9,
+) -> tuple[float, float]:
+    """Interval of a signal strength from two counts with known backgrounds.
+
+    Parameters
+    ----------
+    counts : (int, int)
+        Two periods, detectors or regions.
+    signal : (float, float)
+        Expected for a strength of 1, not negative and not both 0.
+    background : (float, float)
+        Expected, not negative; above 0 where there is no signal.
+    cl : float
+
+    Returns
+    -------
+    tuple of float
+        Ends of the accepted strengths, from 0 on. All pairs of counts with the same
+        ratio of likelihoods are accepted together.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of range.
+
+    Examples
+    --------
+    Equal shares of signal and background tell no more than their sum:
+
+    >>> [round(e, 2) for e in poisson_pair_interval((2, 3), (0.5, 0.5), (1.5, 1.5))]
+    [0.0, 6.99]
+    >>> [round(e, 2) for e in poisson_pair_interval((5, 0), (0.9, 0.1), (1.5, 1.5))]
+    [0.9, 8.06]
+    """
+    _check(cl)
+    n, s, b = (np.asarray(value, dtype=float) for value in (counts, signal, background))
+    good = all(v.shape == (2,) and np.isfinite(v).all() and (v >= 0).all() for v in (n, s, b))  # fmt: skip
+    if not good or np.any(n != np.floor(n)) or np.any(s + b <= 0) or s.sum() <= 0:
+        raise InputError(
+            "not two counts, signals and backgrounds",
+            found=f"{counts}, {signal}, {background}",
+            expected="whole counts, and expectations of 0 or more that are not both 0",
+        )
+
+    top = float(max(_strongest(n, s, b), 0.0))
+    top += (5 * math.sqrt(n.sum() + 1) + 6) / float(s.sum())
+    better = _better(n, s, b, top)
+    while better(top) < cl:
+        top *= 1.5
+        better = _better(n, s, b, top)
+
+    def inside(strength: float) -> bool:
+        return better(strength) < cl - 1e-12
+
+    grid = np.linspace(0.0, top, 400)
+    where = np.flatnonzero([inside(float(strength)) for strength in grid])
+    low = 0.0 if where[0] == 0 else _edge(inside, grid[where[0]], grid[where[0] - 1])
+    return low, _edge(inside, grid[where[-1]], grid[where[-1] + 1])
+
+
+def _better(n: _Array, s: _Array, b: _Array, top: float) -> Callable[[float], float]:
+    """Probability of the pairs of counts that fit a strength up to `top` better."""
+    from scipy.special import gammaln, xlogy
+
+    mean = top * s + b
+    one, two = (
+        np.arange(int(m + 12 * math.sqrt(m + 1) + 30), dtype=float) for m in mean
+    )
+    first, second = one[:, None], two[None, :]
+
+    def log(k: _Array, m: _Array, at: _Array) -> _Array:
+        return np.asarray(xlogy(k, at[0]) - at[0] + xlogy(m, at[1]) - at[1])
+
+    def log_best(k: _Array, m: _Array) -> _Array:
+        pairs = np.stack(np.broadcast_arrays(k, m))
+        best = np.maximum(_strongest(pairs, s, b), 0.0)
+        return log(
+            pairs[0], pairs[1], np.stack([best * s[0] + b[0], best * s[1] + b[1]])
+        )
+
+    count = gammaln(first + 1) + gammaln(second + 1)
+    every, own = log_best(first, second), float(log_best(n[0], n[1]))
+
+    def probability(strength: float) -> float:
+        at = strength * s + b
+        logs = log(first, second, at)
+        ratio = float(log(n[0], n[1], at)) - own
+        return float(np.exp((logs - count)[logs - every > ratio + 1e-10]).sum())
+
+    return probability
+
+
+def _strongest(n: _Array, s: _Array, b: _Array) -> _Array:
+    """Strength with the largest likelihood, of either sign; n of shape (2, ...)."""
+    total = s.sum()
+    square = total * s[0] * s[1]
+    linear = total * (s[0] * b[1] + s[1] * b[0]) - s[0] * s[1] * n.sum(axis=0)
+    constant = total * b[0] * b[1] - n[0] * s[0] * b[1] - n[1] * s[1] * b[0]
+    if square == 0.0:  # one of the two sees no signal
+        return np.asarray(-constant / linear)
+    root = np.sqrt(np.maximum(linear**2 - 4 * square * constant, 0.0))
+    return np.asarray((root - linear) / (2 * square))
 
 
 def _ranked(

@@ -122,7 +122,8 @@ class LAr:
             floor_kev=_FLOOR_KEVEE, kernel_sigma=4.0,
             trigger_efficiency=lambda e: np.interp(e, energy, part),
             quenching=Polynomial(
-                (numbers["quenching"], numbers["quenching_slope"]), (0.0, 160.0)
+                (numbers["quenching"], numbers["quenching_slope"]),
+                (0.0, 170.0),  # 166 keV is the end of 36Ar, with 0.3 % of the nuclei
             ),
         )  # fmt: skip
         edges = np.array(ENERGY_EDGES_KEVEE)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -269,6 +270,8 @@ def test_fit_comes_back_to_what_was_put_in(load: Load, prediction: Prediction) -
 def test_uncertainties_are_those_of_the_information_matrix(
     small: Experiment, prediction: Prediction
 ) -> None:
+    # two rates and a signal, with the detector known
+    small = small.model_copy(update={"systematics": []})
     edges = bin_edges(small.observables[0])
     observed = background_counts(small)
     signal = signal_counts(prediction)
@@ -323,7 +326,8 @@ def test_constraints_that_are_none(percent: float) -> None:
 
 def test_a_constraint_pulls_the_normalisation_back(load: Load) -> None:
     known = background(CONSTANT, "flat", 20.0, constraint=quantity(2, "%"))
-    experiment = fitted(load, known)
+    # the detector known: a gain would take up a part of the excess
+    experiment = fitted(load, known).model_copy(update={"systematics": []})
     edges = bin_edges(experiment.observables[0])
     expected = background_counts(experiment)
     nothing = {name: np.zeros(edges.size - 1) for name in expected}
@@ -338,6 +342,40 @@ def test_a_constraint_pulls_the_normalisation_back(load: Load) -> None:
     assert fit.norms["norm_flat"] == pytest.approx(max(roots), rel=1e-5)
     assert 1.0 < fit.norms["norm_flat"] < 1.1
     assert (fit.mu, fit.mu_error) == (0.0, 0.0)
+
+
+def test_a_gain_is_fitted_along_with_the_lines(
+    small: Experiment, prediction: Prediction
+) -> None:
+    """Lines that were moved by half a sigma of the gain are found moved by as much."""
+    gain = next(s for s in small.systematics if s.effect == "energy-scale")
+    edges = bin_edges(small.observables[0])
+    exposures = stated_exposures(small)
+    # enough counts that the data outweigh the prior of the gain
+    many = {
+        name: replace(exposure, factors=(1e4,) * (edges.size - 1))
+        for name, exposure in exposures.items()
+    }
+    observed = {
+        channel.name: many[channel.name].scale
+        * np.sum(
+            [
+                time_factor(b, many[channel.name], channel, small)
+                * component_counts(
+                    b, channel, edges, energy_scale=1 + 0.5 * gain.size.canonical
+                )
+                for b in small.backgrounds
+            ],
+            axis=0,
+        )
+        for channel in channels(small)
+    }
+    nothing = {name: np.zeros(edges.size - 1) for name in observed}
+    fit = fit_backgrounds(small, channels(small), many, observed, nothing, edges)
+    found = [v for name, v in fit.pulls.items() if name.startswith(gain.name)]
+    assert found == pytest.approx([0.5] * len(found), abs=0.02)
+    assert fit.norms["norm_line"] == pytest.approx(1.0, rel=1e-3)
+    assert found
 
 
 def test_each_period_is_free_on_its_own(load: Load, prediction: Prediction) -> None:

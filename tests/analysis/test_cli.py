@@ -30,6 +30,7 @@ COMMANDS = (
     "workspace", "limit", "fit", "scan", "gof", "figures", "impacts", "manifest",
     "merge", "reproduce", "atom",
     "combine", "digest", "diff", "export", "recast", "hepdata", "cite",
+    "fetch",
 )  # fmt: skip
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from iminuit import Minuit
+from scipy.stats import poisson
 
 from nuem.analysis.inference.chisquare import ChiSquare, Pull
-from nuem.analysis.inference.exact import gaussian_interval, poisson_interval
+from nuem.analysis.inference.exact import (
+    gaussian_interval,
+    poisson_interval,
+    poisson_pair_interval,
+)
 from nuem.inputs.errors import InferenceError, InputError
 
 
@@ -46,9 +51,46 @@ def test_the_one_known_difference_is_monotonicity_in_the_background() -> None:
     assert poisson_interval(0, 3.0, monotonic=True)[1] == pytest.approx(1.08, abs=0.015)
 
 
+@pytest.mark.parametrize("count", [0, 1, 5, 10])
+def test_pair_of_counts_reduces_to_one(count: int) -> None:
+    single = poisson_interval(count, 3.0)
+    # the second sees no signal: its count says nothing
+    aside = poisson_pair_interval((count, 7), (1.0, 0.0), (3.0, 7.0))
+    assert aside == pytest.approx(single, abs=1e-6)
+    # equal shares: the sum says everything
+    halves = poisson_pair_interval(
+        (count // 2, count - count // 2), (0.5, 0.5), (1.5, 1.5)
+    )
+    assert halves == pytest.approx(single, abs=1e-6)
+
+
+def test_pair_of_counts_covers() -> None:
+    """By sums over all counts, at strengths between those that were looked at."""
+    signal, background = (2.0, 0.5), (1.0, 2.0)
+    counts = np.arange(22)
+    found = {
+        (int(a), int(b)): poisson_pair_interval((int(a), int(b)), signal, background)
+        for a in counts
+        for b in counts[:14]
+    }
+    for strength in (0.0, 0.37, 1.1, 2.3):
+        covered = 0.0
+        for (a, b), (low, high) in found.items():
+            if low <= strength <= high:
+                covered += float(
+                    poisson.pmf(a, strength * signal[0] + background[0])
+                    * poisson.pmf(b, strength * signal[1] + background[1])
+                )
+        assert 0.9 <= covered < 0.95
+
+
 def test_wrong_arguments() -> None:
     with pytest.raises(InputError, match="negative"):
         poisson_interval(-1, 3.0)
+    with pytest.raises(InputError, match="not two counts"):
+        poisson_pair_interval((1, 2), (1.0, 1.0), (-1.0, 0.0))
+    with pytest.raises(InputError, match="not two counts"):
+        poisson_pair_interval((1, 2), (float("nan"), 1.0), (1.0, 0.0))
     with pytest.raises(InputError, match="confidence level"):
         gaussian_interval(0.0, cl=2.0)
 
