@@ -212,7 +212,7 @@ def poisson_pair_interval(
             expected="whole counts, and expectations of 0 or more that are not both 0",
         )
 
-    top = float(max(_strongest(n, s, b), 0.0))
+    top = float(np.maximum(_strongest(n, s, b), 0.0))
     top += (5 * math.sqrt(n.sum() + 1) + 6) / float(s.sum())
     better = _better(n, s, b, top)
     while better(top) < cl:
