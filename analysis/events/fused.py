@@ -8,6 +8,7 @@ it, which the tests compare.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -61,7 +62,7 @@ def count(plan: EventPlan, tree: str, loaded: Loaded, runs: Runs | None) -> Part
     return _Loop(plan, tree, loaded, runs).count()
 
 
-class _Scope:
+class _Scope(ABC):
     """Names and their values in the loop, nominal or under one variation."""
 
     def __init__(self, loop: _Loop, chunk: Chunk | None, tag: str) -> None:
@@ -79,8 +80,9 @@ class _Scope:
             self._chunk = self.make_chunk()
         return self._chunk
 
+    @abstractmethod
     def make_chunk(self) -> Chunk:
-        raise NotImplementedError
+        """Read the columns that NumPy needs."""
 
     def look_up(self, name: str) -> Value:
         if name in self.values:
