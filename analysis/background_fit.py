@@ -23,8 +23,8 @@ from nuem.analysis.background import (
     shape_parameters,
     time_factor,
 )
+from nuem.analysis.channel_models import nuisance_name
 from nuem.analysis.exposure import Exposure
-from nuem.analysis.prediction import nuisance_name
 from nuem.inputs.backgrounds import Background
 from nuem.inputs.catalogue import Channel
 from nuem.inputs.errors import InferenceError

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.blinding import is_dark
+from nuem.analysis.channel_models import channel_flux
 from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.exposure import Exposure
 from nuem.analysis.inference.fit import Fit
 from nuem.analysis.inference.limits import Limit
 from nuem.analysis.inference.results import is_signed
 from nuem.analysis.modelling import signal_at
-from nuem.analysis.prediction import channel_flux
 from nuem.inputs.backgrounds import Lines
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.schema import Experiment

@@ -16,6 +16,7 @@ from nuem.analysis.background import (
     time_factor,
 )
 from nuem.analysis.background_fit import BackgroundFit, fit_backgrounds
+from nuem.analysis.channel_models import nuisance_name
 from nuem.analysis.closure import closure_of_shapes
 from nuem.analysis.exchange.provenance import digest
 from nuem.analysis.exchange.workspace import (
@@ -31,7 +32,7 @@ from nuem.analysis.exchange.workspace import (
     shapefactor,
 )
 from nuem.analysis.exposure import Exposure
-from nuem.analysis.prediction import Prediction, nuisance_name
+from nuem.analysis.prediction import Prediction
 from nuem.inputs.backgrounds import Background, Exponential, FreePerBin
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError

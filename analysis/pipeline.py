@@ -18,7 +18,8 @@ from nuem.analysis.exchange.workspace import (
 from nuem.analysis.exposure import Exposure, measured_exposures
 from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.limits import Limit
-from nuem.analysis.prediction import Prediction, with_process
+from nuem.analysis.prediction import Prediction
+from nuem.analysis.processes import with_process
 from nuem.analysis.simulate import guard_events, simulate, write_events
 from nuem.analysis.stages import (
     event_plan,

@@ -90,7 +90,7 @@ def _pairs(name: str, first: _Array, second: _Array, unit: str) -> list[Column]:
 
 def response(results: Results) -> Iterator[Table]:
     """Response matrix of each detector: fold, never unfold."""
-    from nuem.analysis.prediction import channel_response
+    from nuem.analysis.channel_models import channel_response
     from nuem.inputs.catalogue import bin_edges, channels
 
     experiment = _experiment(results)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nuem.analysis.channel_models import nuisance_name
 from nuem.analysis.exchange.provenance import digest
 from nuem.analysis.exchange.recast import recast
 from nuem.analysis.exchange.tabulated import Signal, read_signal
 from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.modelling import by_power
-from nuem.analysis.prediction import SCHEMA, Prediction, nuisance_name
+from nuem.analysis.prediction import SCHEMA, Prediction
 from nuem.inputs.catalogue import channels
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import read_json, sha256_file

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.background import component_counts, present, time_factor
+from nuem.analysis.channel_models import channel_flux, channel_response, signal_options
 from nuem.analysis.exposure import Exposure
-from nuem.analysis.prediction import channel_flux, channel_response, signal_options
 from nuem.inputs.backgrounds import Background, FreePerBin, HalfLife
 from nuem.inputs.catalogue import Channel, channels
 from nuem.inputs.errors import InferenceError, InputError

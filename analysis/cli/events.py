@@ -58,7 +58,7 @@ def simulate(
     as_json: bool,
 ) -> None:
     """Write ROOT events of EXPERIMENT: TTrees `events` and `runs`."""
-    from nuem.analysis.prediction import with_process
+    from nuem.analysis.processes import with_process
     from nuem.analysis.simulate import check_truth, guard_events, write_events
     from nuem.analysis.simulate import simulate as draw
     from nuem.analysis.stages import stage_provenance

@@ -53,7 +53,8 @@ def workspace(
     from nuem.analysis.events.store import load
     from nuem.analysis.exchange.provenance import guard_output
     from nuem.analysis.exchange.workspace import meta_path, write_workspace
-    from nuem.analysis.prediction import Prediction, with_process
+    from nuem.analysis.prediction import Prediction
+    from nuem.analysis.processes import with_process
     from nuem.analysis.stages import make_workspace, stage_provenance
     from nuem.inputs.catalogue import load_experiment
     from nuem.inputs.files import read_json

@@ -199,8 +199,9 @@ def template(
     as_json: bool,
 ) -> None:
     """Expected signal of EXPERIMENT by bin, per kg day, as a polynomial of the coupling."""
+    from nuem.analysis.channel_models import response_matrices
     from nuem.analysis.exchange.provenance import guard_output
-    from nuem.analysis.prediction import response_matrices, with_process
+    from nuem.analysis.processes import with_process
     from nuem.analysis.stages import make_template, stage_provenance
     from nuem.inputs.catalogue import load_experiment
 

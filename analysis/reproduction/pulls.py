@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.channel_models import channel_flux
 from nuem.analysis.exposure import stated_exposure
 from nuem.analysis.inference.chisquare import ChiSquare, Pull
-from nuem.analysis.prediction import channel_flux
 from nuem.analysis.reproduction.edges import allowed, rise_at
 from nuem.analysis.reproduction.on_off import expected_background
 from nuem.analysis.reproduction.task import Outcome, Task

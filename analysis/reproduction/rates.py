@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuem.analysis.prediction import channel_flux, signal_options
+from nuem.analysis.channel_models import channel_flux, signal_options
 from nuem.analysis.reproduction.counting import polynomial
 from nuem.analysis.reproduction.task import Outcome, Task, channels_with_source
 from nuem.inputs.observation import FissionTotal

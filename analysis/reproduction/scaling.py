@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nuem.analysis.prediction import channel_flux
+from nuem.analysis.channel_models import channel_flux
 from nuem.analysis.reproduction.on_off import limit_of, on_and_off, residual
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.inputs.schema import Experiment

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nuem.analysis.prediction import channel_flux, channel_response, signal_options
+from nuem.analysis.channel_models import channel_flux, channel_response, signal_options
 from nuem.analysis.reproduction.rows import Interval
 from nuem.inputs.catalogue import Channel, bin_edges, channels, load_experiment
 from nuem.inputs.errors import InputError

@@ -21,7 +21,8 @@ from nuem.analysis.inference.backend import build_model
 from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.limits import upper_limit
 from nuem.analysis.modelling import POI, SHAPE_SIGMAS, build_workspace
-from nuem.analysis.prediction import Prediction, predict, with_process
+from nuem.analysis.prediction import Prediction, predict
+from nuem.analysis.processes import with_process
 from nuem.inputs.catalogue import bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.schema import Experiment

@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from nuem.analysis.channel_models import channel_flux
 from nuem.analysis.cli.main import cli
-from nuem.analysis.prediction import (
-    Prediction,
-    channel_flux,
-    predict,
-    with_process,
-)
+from nuem.analysis.prediction import Prediction, predict
+from nuem.analysis.processes import with_process
 from nuem.inputs.catalogue import channels, load_experiment
 from nuem.inputs.errors import InputError, NuemError
 from nuem.inputs.schema import Experiment, Signal

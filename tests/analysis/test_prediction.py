@@ -7,14 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from nuem.analysis.prediction import (
-    Prediction,
-    channel_flux,
-    channel_response,
-    nuisance_name,
-    predict,
-    with_process,
-)
+from nuem.analysis.channel_models import channel_flux, channel_response, nuisance_name
+from nuem.analysis.prediction import Prediction, predict
+from nuem.analysis.processes import with_process
 from nuem.inputs.catalogue import bin_edges, channels, load_experiment
 from nuem.inputs.errors import InferenceError, InputError, ModelError
 from nuem.inputs.schema import Experiment
