@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -216,6 +216,7 @@ def _unified(task: Task) -> Limit:
     expected = np.quantile(edges, ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0])))
     poi = Values(scan.best_fit, intervals[-1][1], intervals)
     more = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
+    more += _at_bounds(likelihood, intervals, expected)
     if intervals[-1][1] >= scan.values[-1] or (
         intervals[0][0] <= scan.values[0] and scan.values[0] > likelihood.poi_bounds[0]
     ):
@@ -236,6 +237,22 @@ def _unified(task: Task) -> Limit:
         toys={"n": belt.toys, "failed": belt.failed + failed, "seed": belt.seed},
         warnings=(*more, *_failures(belt.failed + failed)),
     )  # fmt: skip
+
+
+def _at_bounds(
+    likelihood: Likelihood, intervals: Sequence[tuple[float, float]], expected: Any
+) -> list[str]:
+    """Say where the bounds of the parameter end an interval, and not the data."""
+    low, high = likelihood.poi_bounds
+    near = 1e-6 * (high - low)
+    said = []
+    if max(end for _, end in intervals) >= high - near:
+        said.append(f"the upper end is the bound of the parameter, {high:g}")
+    if low < 0 and min(start for start, _ in intervals) <= low + near:
+        said.append(f"the lower end is the bound of the parameter, {low:g}")
+    if np.max(expected) >= high - near:
+        said.append(f"expected limits end at the bound of the parameter, {high:g}")
+    return said
 
 
 def _discovery(likelihood: Likelihood, scan: Any, null: Any) -> float:
@@ -273,6 +290,7 @@ def _profile(task: Task) -> Limit:
         raise InferenceError("no toy could be fitted", file=task.name)
     expected = np.quantile(edges, ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0])))
     warnings = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
+    warnings += _at_bounds(likelihood, (*intervals, (0.0, upper)), expected)
     if likelihood.poi_bounds[0] < 0:
         warnings.append("asymptotic interval of a signed coupling: a diagnostic only")
     return task.result(

@@ -418,3 +418,18 @@ def test_exact_expectation_as_data() -> None:
         }
         limit = upper_limit(spec)
         assert limit.poi.upper_limit == pytest.approx(limit.expected_poi["0"], rel=1e-6)
+
+
+def test_bounds_that_end_an_interval_are_named() -> None:
+    """A signal that the data cannot exclude within the bounds of the parameter."""
+    spec = on_off()
+    parameter = {"name": "mu", "bounds": [[0.0, 0.05]], "inits": [0.01]}
+    spec["measurements"][0]["config"]["parameters"] = [parameter]
+    limit = upper_limit(spec, method="profile")
+    assert limit.poi.upper_limit == pytest.approx(0.05)
+    assert "the upper end is the bound of the parameter, 0.05" in limit.warnings
+    assert "expected limits end at the bound of the parameter, 0.05" in limit.warnings
+    with pytest.raises(InferenceError, match="no upper limit in range"):
+        upper_limit(spec)
+    wide = upper_limit(on_off(), method="profile")
+    assert not [line for line in wide.warnings if "bound" in line]
