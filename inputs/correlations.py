@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 #: ``LABEL:PARAMETER`` of one input, or ``*:PARAMETER`` of all that have it.
-Reference = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9_.-]+):.+$")]
+Reference = Annotated[str, Field(pattern=r"^(\*|[_A-Za-z0-9.-]+):.+$")]
 _References = Annotated[list[Reference], Field(min_length=1)]
 
 
@@ -126,7 +126,7 @@ class Correlations(Strict):
 
     name: Text | None = None
     title: Text | None = None
-    inputs: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], Input] = Field(
+    inputs: dict[Annotated[str, Field(pattern=r"^[_A-Za-z0-9.-]+$")], Input] = Field(
         default_factory=dict
     )
     default: Literal["same-name", "independent"] | None = None

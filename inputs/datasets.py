@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _Column = Annotated[int, Field(ge=1)]
-_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+][A-Za-z0-9._+-]*$")]
+_FileName = Annotated[str, Field(pattern=r"^[_A-Za-z0-9+][_A-Za-z0-9.+-]*$")]
 
 
 class DatasetFile(Strict):

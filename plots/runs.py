@@ -216,7 +216,7 @@ def live_time_by_run(
         every = np.concatenate([number for number, _, _, _ in tables.values()])
         hours = np.concatenate([24 * live for _, _, live, _ in tables.values()])
         ax.set_xlim(every.min() - 0.7, every.max() + 0.7)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         ax.set_xlabel("Run")
         ax.set_ylabel(axis_label("Live time", "h"))
         make_room(

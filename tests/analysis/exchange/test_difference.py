@@ -32,13 +32,17 @@ def test_order_is_no_difference() -> None:
 def test_the_digest_of_pyhf(tmp_path: Any) -> None:
     import json
     import subprocess
+    import sys
+    from pathlib import Path
 
     spec = random_workspace(2)
     path = tmp_path / "w.json"
     path.write_text(json.dumps(spec))
     theirs = subprocess.run(
-        ["pyhf", "digest", str(path)], capture_output=True, text=True, check=True
-    ).stdout
+        # the command of this environment, which need not be on the path
+        [Path(sys.executable).with_name("pyhf"), "digest", str(path)],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
     assert describe(Workspace(spec))["pyhf"] in theirs
 
 
