@@ -12,9 +12,7 @@ from nuem.inputs.errors import InputError
 from nuem.inputs.quenching import LindhardQuenching, PolynomialQuenching
 from nuem.inputs.schema import Experiment, Signal, Systematic
 from nuem.inputs.sources import ReactorSource, SolarSource
-from nuem.inputs.vocabulary import (
-    Flavour,
-)
+from nuem.inputs.vocabulary import Flavour, Regulator
 
 if TYPE_CHECKING:
     from nuem.inputs.quantities import NeutrinoRange, Quantity
@@ -113,8 +111,11 @@ def signal_options(signal: Signal) -> OptionWords:
         "couplings": signal.couplings,
         "form_factor": signal.form_factor,
         "convention": signal.convention,
-        "regulator": signal.regulator,
+        # a signal without one has no logarithm to cut off
+        "regulator": signal.regulator or Regulator.NEUTRINO_MASS,
         "density_g_cm3": signal.density_g_cm3,
+        "atomic_shift": signal.atomic_shift,
+        "beyond_validity": signal.beyond_validity,
     }
 
 

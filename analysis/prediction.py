@@ -19,11 +19,13 @@ from nuem.analysis.interpolation import STEPS, closure_note, interpolation_error
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError, InputError, ModelError
 from nuem.inputs.schema import Experiment, Signal, Systematic
+from nuem.inputs.vocabulary import Method
 
 if TYPE_CHECKING:
     from nuem.models.detector import Response
     from nuem.models.flux.spectrum import Flux
     from nuem.models.grid import TemplateGrid
+    from nuem.models.options import OptionWords
     from nuem.models.template import Template
 
 __all__ = ["SCHEMA", "Prediction", "SignalTemplate", "predict"]
@@ -203,11 +205,16 @@ def _calculate(
     options = signal_options(signal)
 
     def at(
-        response: Response, source: Flux = flux, *, diagnose: bool = False
+        response: Response,
+        source: Flux = flux,
+        *,
+        diagnose: bool = False,
+        shift: float = 0.0,
     ) -> Template:
+        choices: OptionWords = {**options, "atomic_shift": signal.atomic_shift + shift}
         return template(
             signal.process, channel.detector.target, source, response, edges,
-            method=signal.method, diagnose=diagnose, **options,
+            method=signal.method, diagnose=diagnose, **choices,
         )  # fmt: skip
 
     response = channel_response(channel)
@@ -232,6 +239,10 @@ def _calculate(
                 case "resolution":
                     found = at(response.vary(resolution=1 + step))
                 case "quenching":  # of electrons there is none
+                    found = nominal
+                case "atomic-response" if signal.method is Method.ATOMIC:
+                    found = at(response, shift=step)
+                case "atomic-response":  # of another signal
                     found = nominal
                 case "trigger-efficiency":
                     found = at(response.vary(trigger=(step, systematic.shape)))

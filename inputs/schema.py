@@ -83,7 +83,11 @@ class Signal(Strict):
     method : Method
         How electrons in atoms are treated; not for nuclei.
     photoabsorption, regulator, density_g_cm3
-        Of the equivalent photons, and for the regulator ``medium`` the density.
+        Of the equivalent photons, and for the regulator ``medium`` the density. A
+        millicharge on electrons in atoms needs a regulator: there is no silent default.
+    atomic_shift, beyond_validity
+        Of the method ``atomic``: the response in half-widths of its error band, and the
+        use of tables where they are off by more than 10 %.
     couplings, form_factor
         Of nuclei.
     convention : Convention
@@ -95,8 +99,10 @@ class Signal(Strict):
     process: Process
     method: Method | None = None
     photoabsorption: Photoabsorption = Photoabsorption.HENKE
-    regulator: Regulator = Regulator.NEUTRINO_MASS
+    regulator: Regulator | None = None
     density_g_cm3: Annotated[float, Field(gt=0)] | None = None
+    atomic_shift: Annotated[float, Field(ge=-2, le=2)] = 0.0
+    beyond_validity: bool = False
     couplings: WeakCouplings = WeakCouplings.RADIATIVE
     form_factor: FormFactor = FormFactor.HELM
     convention: Convention = Convention.PHYSICAL
@@ -105,12 +111,23 @@ class Signal(Strict):
     @model_validator(mode="after")
     def _options_belong_to_the_process(self) -> Signal:
         if self.process.on_nuclei:
-            wrong = {"method", "photoabsorption", "regulator", "density_g_cm3"}
+            wrong = {
+                "method", "photoabsorption", "regulator", "density_g_cm3",
+                "atomic_shift", "beyond_validity",
+            }  # fmt: skip
         elif self.method is None:
             msg = f"{self.process} needs a 'method'"
             raise ValueError(msg)
         else:
             wrong = {"couplings", "form_factor"}
+            if self.method is not Method.ATOMIC:
+                wrong |= {"atomic_shift", "beyond_validity"}
+            if self.regulator is None and self._has_a_logarithm:
+                msg = (
+                    f"{self.process} by {self.method} needs a 'regulator': one of "
+                    + ", ".join(Regulator)
+                )
+                raise ValueError(msg)
         # the default may stand there: a file that is written out in full has it
         given = sorted(
             name for name in wrong & self.model_fields_set if not self._is_default(name)
@@ -119,6 +136,15 @@ class Signal(Strict):
             msg = f"{self.process} has no {', '.join(given)}"
             raise ValueError(msg)
         return self
+
+    @property
+    def _has_a_logarithm(self) -> bool:
+        """Whether soft virtual photons enter, which a regulator cuts off."""
+        charged = self.process in (
+            Process.ELECTRON_MILLICHARGE,
+            Process.ELECTRON_MILLICHARGE_TRANSITION,
+        )
+        return charged and self.method not in (Method.FREE, Method.STEPPED)
 
     def _is_default(self, name: str) -> bool:
         return bool(getattr(self, name) == type(self).model_fields[name].default)
@@ -133,7 +159,8 @@ class Systematic(Strict):
     of the flux (``235U``, ``correlated``, ``below-1.8-mev``, ``spent-fuel``,
     ``non-equilibrium``, ``8B``, ...),
     ``trigger-efficiency`` and ``cut-efficiency`` by a relative change that follows
-    ``shape``.
+    ``shape``, ``atomic-response`` on signals by the method ``atomic``, by half the
+    difference between its two local exchanges times ``size``.
 
     Attributes
     ----------
@@ -157,6 +184,7 @@ class Systematic(Strict):
         "spectrum",
         "trigger-efficiency",
         "cut-efficiency",
+        "atomic-response",
     ]
     size: Fraction
     scope: Literal["all", "detector", "period", "region", "channel"]
@@ -182,7 +210,11 @@ class Systematic(Strict):
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Systematic:
-        if self.energy_dependence == "published" and self.size.canonical == 1:
+        # one sigma of what has a width of its own is all of it
+        whole = (
+            self.energy_dependence == "published" or self.effect == "atomic-response"
+        )
+        if whole and self.size.canonical == 1:
             return self
         if not 0 < self.size.canonical < 1:
             msg = (
@@ -371,6 +403,10 @@ class Experiment(Strict):
         for systematic in self.systematics:
             if systematic.effect == "quenching" and not nuclei:
                 msg = f"systematics.{systematic.name}: no signal on nuclei"
+                raise ValueError(msg)
+            atomic = any(s.method is Method.ATOMIC for s in self.signals)
+            if systematic.effect == "atomic-response" and not atomic:
+                msg = f"systematics.{systematic.name}: no signal by the method atomic"
                 raise ValueError(msg)
         return self
 

@@ -49,12 +49,20 @@ def regulator_note(options: Options, target: Target) -> str:
     return f"{regulator}: photon propagator with eps(T), {value:g} g/cm3"
 
 
-def atomic_notes(symbols: Iterable[str]) -> list[str]:
+def atomic_notes(symbols: Iterable[str], options: Options) -> list[str]:
     """Which tables were used, and from where to where they hold."""
     lines = []
     for symbol in symbols:
-        low, high = load_table(symbol).valid_kev
-        lines.append(f"atomic responses of {symbol}, {low:g} to {high:g} keV")
+        table = load_table(symbol)
+        low, high = table.valid_kev
+        line = f"atomic responses of {symbol}, valid from {low:g} to {high:g} keV"
+        if options.beyond_validity:
+            line += ", used from {:g} to {:g} keV".format(*table.range_kev)
+        if options.atomic_shift:
+            line += f", shifted by {options.atomic_shift:+g} of the error band"
+        if table.source:
+            line += f", {table.source}"
+        lines.append(line)
     return lines
 
 
@@ -98,10 +106,11 @@ def atomic_terms(
         If there is no table, or a recoil is outside it.
     """
     table = load_table(element.symbol)
+    outside, shift = options.beyond_validity, options.atomic_shift
     if energy_mev is None:
-        moments = table.at(recoil)
+        moments = table.at(recoil, outside=outside, shift=shift)
     else:
-        moments = exact_moments(table, energy_mev, recoil)
+        moments = exact_moments(table, energy_mev, recoil, outside=outside, shift=shift)
     if process is Process.ELECTRON_MAGNETIC:
         return {"mu^2": atomic.magnetic_expansion(recoil, moments)}
     terms: dict[str, FloatArray] = {}

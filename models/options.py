@@ -19,6 +19,9 @@ from nuem.models.constants import SIN2_THETA_W
 
 __all__ = ["OptionWords", "Options", "word"]
 
+#: Farther from the best atomic response than the other one is nothing calculated.
+LARGEST_SHIFT = 2.0
+
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -32,6 +35,8 @@ class OptionWords(TypedDict, total=False):
     convention: Convention | str
     regulator: Regulator | str
     density_g_cm3: float | None
+    atomic_shift: float
+    beyond_validity: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,13 @@ class Options:
         What cuts off the logarithm of the equivalent photons.
     density_g_cm3 : float, optional
         Density for the regulator ``medium``; by default that of the element.
+    atomic_shift : float
+        Of the atomic response, from its best estimate (0) towards the one with the
+        other local exchange, in half-differences: plus and minus 1 is the error band, 2
+        the other one itself.
+    beyond_validity : bool
+        Use atomic tables outside the energies where their photoabsorption agrees with
+        data to 10 %.
 
     Raises
     ------
@@ -73,6 +85,8 @@ class Options:
     convention: Convention | str = Convention.PHYSICAL
     regulator: Regulator | str = Regulator.NEUTRINO_MASS
     density_g_cm3: float | None = None
+    atomic_shift: float = 0.0
+    beyond_validity: bool = False
 
     def __post_init__(self) -> None:
         """Check the words and turn them into members of their enumerations."""
@@ -94,6 +108,11 @@ class Options:
             )
         if self.density_g_cm3 is not None:
             positive(self.density_g_cm3, "density_g_cm3")
+        if not abs(self.atomic_shift) <= LARGEST_SHIFT:
+            raise InputError(
+                "out of range", field="atomic_shift", found=self.atomic_shift,
+                expected=f"a number from {-LARGEST_SHIFT:g} to {LARGEST_SHIFT:g}",
+            )  # fmt: skip
 
     def as_dict(self) -> dict[str, object]:
         """Plain words and numbers, for a JSON document."""

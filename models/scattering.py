@@ -170,7 +170,11 @@ class ElectronScattering:
     def lowest_recoil_kev(self) -> float:
         """Lowest energy transfer that the method covers, keV."""
         if self.method is Method.ATOMIC:
-            lows = [load_table(symbol).valid_kev[0] for symbol in self._symbols]
+            tables = [load_table(symbol) for symbol in self._symbols]
+            if self.options.beyond_validity:
+                lows = [table.range_kev[0] for table in tables]
+            else:
+                lows = [table.valid_kev[0] for table in tables]
             if self.process in _MILLICHARGE:
                 lows.append(self._regulator.lowest_kev())
             return max(lows)
@@ -229,7 +233,7 @@ class ElectronScattering:
             convention_notes(Convention(self.options.convention), self.process)
         )
         if self.method is Method.ATOMIC:
-            lines.extend(atomic_notes(self._symbols))
+            lines.extend(atomic_notes(self._symbols, self.options))
             if self.process in _MILLICHARGE:
                 lines.append(f"regulator {regulator_note(self.options, self.target)}")
         if not self.uses_photons:

@@ -47,6 +47,8 @@ _NEEDS = {
     "regulator": "a millicharge on electrons by epa, epa+stepped or atomic",
     "density": "--regulator medium",
     "sin2_theta_w": "electrons, or --couplings tree",
+    "atomic_shift": "--method atomic",
+    "beyond_validity": "--method atomic",
 }
 
 
@@ -103,6 +105,16 @@ def _words(kind: type[StrEnum]) -> click.Choice[str]:
     "--sin2-theta-w", type=float, default=0.23863, show_default=True,
     help="Weak mixing angle, for electrons and tree couplings.",
 )  # fmt: skip
+@click.option(
+    "--atomic-shift", type=float, default=0.0, show_default=True,
+    help="Atomic response in half-differences of the two local exchanges; -1 and 1 are "
+    "the error band.",
+)  # fmt: skip
+@click.option(
+    "--beyond-validity",
+    is_flag=True,
+    help="Use an atomic table where photoabsorption is off by more than 10 %.",
+)
 @json_option
 @debug_option
 def cross_section(
@@ -120,6 +132,8 @@ def cross_section(
     density: float | None,
     photoabsorption: str,
     sin2_theta_w: float,
+    atomic_shift: float,
+    beyond_validity: bool,
     as_json: bool,
 ) -> None:
     """Differential cross section of PROCESS, cm2/keV.
@@ -149,6 +163,8 @@ def cross_section(
         "convention": convention,
         "regulator": regulator,
         "density_g_cm3": density,
+        "atomic_shift": atomic_shift,
+        "beyond_validity": beyond_validity,
     }
     one = scattering(process, target, method, flavour, Options(**options))
     _refuse_idle_options(process, method, one.metadata)
@@ -246,6 +262,7 @@ def _refuse_idle_options(
     context = click.get_current_context()
     parameters = context.params
     medium = used.get("regulator") and parameters["regulator"] == Regulator.MEDIUM
+    atomic = True if method == Method.ATOMIC else None
     enters = {
         "couplings": used.get("couplings of nucleons"),
         "form_factor": used.get("form factor"),
@@ -253,6 +270,8 @@ def _refuse_idle_options(
         "regulator": used.get("regulator"),
         "density": medium or None,
         "sin2_theta_w": used.get("sin2_theta_w"),
+        "atomic_shift": atomic,
+        "beyond_validity": atomic,
     }
     for name, value in enters.items():
         if value is None and context.get_parameter_source(name) is not _DEFAULT:

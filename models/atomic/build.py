@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -27,7 +28,7 @@ from nuem.models.atomic.moments import MULTIPOLE_LIMIT, subshell_moments
 from nuem.models.atomic.response import KEPT, own_momenta
 from nuem.models.atomic.rpa import polarisation_factors
 from nuem.models.atomic.scf import Atom, solve_atom
-from nuem.models.atomic.table import AtomicTable
+from nuem.models.atomic.table import LAYERS, AtomicTable
 from nuem.models.atomic.units import HARTREE_KEV, LIGHT, MOMENTUM_KEV
 
 __all__ = ["build_table", "energy_grid", "thresholds"]
@@ -36,6 +37,11 @@ _LOW, _HIGH = 0.05, 200.0
 _PER_DECADE = 24
 #: Points just above an edge, as fractions of its energy.
 _ABOVE = (0.01, 0.04)
+#: The same for a d or f subshell, whose electrons meet a centrifugal barrier: the
+#: response rises to a resonance and falls again within a tenth of the edge.
+_ABOVE_BARRIER = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.085, 0.1, 0.125, 0.16)
+#: Regular points nearer than this to one of them, in the logarithm, are left out.
+_CROWD = 0.02
 #: Half of the gap that an edge leaves in the grid, relative.
 _HAIR = 1e-6
 
@@ -66,9 +72,22 @@ def thresholds(atom: Atom) -> FloatArray:
 
 
 def energy_grid(
-    edges_kev: FloatArray, low: float = _LOW, high: float = _HIGH
+    edges_kev: FloatArray,
+    low: float = _LOW,
+    high: float = _HIGH,
+    *,
+    barrier: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Energy transfers of a table: even in the logarithm, every edge on both sides.
+
+    Parameters
+    ----------
+    edges_kev : ndarray
+        Ionisation energies, keV.
+    low, high : float
+        Range of the table, keV.
+    barrier : ndarray, optional
+        Those of the edges above which more energies are needed: of d and f subshells.
 
     Returns
     -------
@@ -93,11 +112,13 @@ def energy_grid(
         count = max(2, math.ceil(_PER_DECADE * math.log10(end / start))) + 1
         part = np.geomspace(start, end, count)
         if index:
-            extra = np.array([bounds[index] * (1.0 + f) for f in _ABOVE])
+            steep = barrier is not None and np.any(barrier == bounds[index])
+            above = _ABOVE_BARRIER if steep else _ABOVE
+            extra = np.array([bounds[index] * (1.0 + f) for f in above])
             extra = extra[extra < 0.97 * end]
             # the regular points that would crowd the extra ones go
             far = np.array(
-                [i in (0, count - 1) or np.all(abs(np.log(x / extra)) > 0.02)
+                [i in (0, count - 1) or np.all(abs(np.log(x / extra)) > _CROWD)
                  for i, x in enumerate(part)]
             )  # fmt: skip
             part = np.unique(np.concatenate([part[far], extra]))
@@ -151,7 +172,8 @@ def build_table(
     bindings = thresholds(atom)
     own = np.array([-orbital.energy * HARTREE_KEV for orbital in local.orbitals])
     own = np.where(bindings > CORE_KEV, bindings, own)
-    recoil, edges = energy_grid(bindings, low_kev, high_kev)
+    steep = np.array([orbital.shell.angular >= 2 for orbital in atom.orbitals])
+    recoil, edges = energy_grid(bindings, low_kev, high_kev, barrier=bindings[steep])
     weights = polarised_weight(recoil, bindings)
     rows = []
     for index, (energy, weight) in enumerate(zip(recoil, weights, strict=True)):
@@ -169,15 +191,15 @@ def build_table(
             field=symbol,
             expected="positive: report it, with the versions of `nuem info`",
         )
-    used = weights > 0.0
-    found = [
-        deviation(symbol, recoil[used], edges, layer[used, 7]) for layer in moments[1:]
-    ]
-    deviations = dict(zip(POLARISATIONS, found, strict=True))
+    metadata = _metadata(atom, bindings)
+    table = AtomicTable(symbol, _rounded(recoil, 14), edges, moments, metadata)
+    deviations = {
+        name: deviation(table, layer)
+        for name, layer in zip(POLARISATIONS, LAYERS[1:], strict=True)
+    }
     chosen = polarisation or min(POLARISATIONS, key=lambda name: deviations[name])
     if chosen != POLARISATIONS[0]:
-        moments = moments[[0, 2, 1]]
-    valid = validity(symbol, recoil, edges, moments[1, :, 7])
+        table = replace(table, moments=moments[[0, 2, 1]])
     notes = {
         "chosen": chosen,
         "alpha_x": exchange if chosen == POLARISATIONS[0] else round(KOHN_SHAM, 6),
@@ -186,12 +208,9 @@ def build_table(
         },
         "fitted": "the nearer of the two" if polarisation is None else "asked for",
     }
-    return AtomicTable(
-        symbol,
-        _rounded(recoil, 14),
-        edges,
-        moments,
-        {**_metadata(atom, bindings, valid), "polarisation": notes},
+    valid = list(validity(table))
+    return replace(
+        table, metadata={**metadata, "valid_kev": valid, "polarisation": notes}
     )
 
 
@@ -229,9 +248,7 @@ def _rounded(values: FloatArray, digits: int = 10) -> FloatArray:
     return np.asarray(np.round(values * scale) / scale)
 
 
-def _metadata(
-    atom: Atom, bindings: FloatArray, valid: tuple[float, float]
-) -> dict[str, Any]:
+def _metadata(atom: Atom, bindings: FloatArray) -> dict[str, Any]:
     return {
         "code": f"nuem {version('nuem')}",
         "method": (
@@ -266,6 +283,8 @@ def _metadata(
         "merging": RULE,
         "units": "integrals in powers of keV, see nuem.models.atomic.moments",
         "regulator": "none: it is applied at evaluation",
-        "valid_kev": list(valid),
-        "validity": "photoabsorption within 10 % of Henke (above 30 keV: Elam), above 0.1 keV",
+        "validity": (
+            "photoabsorption within 10 % of Henke (above 30 keV: Elam), farther than 6 % "
+            "from edges, at all energies from here on; not below 0.1 keV"
+        ),
     }

@@ -8,8 +8,10 @@ import numpy.typing as npt
 from nuem.inputs.errors import ModelError
 from nuem.models import photon
 from nuem.models.arrays import FloatArray
+from nuem.models.atomic.merging import polarised_weight
 from nuem.models.atomic.response import photoabsorption_cm2, subshell_response
 from nuem.models.atomic.scf import Atom
+from nuem.models.atomic.table import AtomicTable
 from nuem.models.atomic.units import HARTREE_KEV, LIGHT
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
 #: Points that are this near to an edge do not count in the comparison with data.
 _NEAR_EDGE = 0.06
 _TOLERANCE = 0.10
+#: Energies at which tables are compared with data, by decade.
+_SCAN_PER_DECADE = 1000
 #: Below this energy a solid or a liquid is not a set of atoms, whatever the agreement.
 _LOWEST_VALID = 0.1
 
@@ -65,53 +69,77 @@ def far_from(edges: FloatArray, recoil: FloatArray) -> npt.NDArray[np.bool_]:
     return np.asarray(np.all(distance > _NEAR_EDGE, axis=1))
 
 
-def deviation(
-    symbol: str, recoil: FloatArray, edges: FloatArray, real: FloatArray
-) -> float:
-    """Root mean square of the deviation of :func:`compare`, far from edges.
-
-    Only energies of 0.1 keV and above count; 0 if there is none.
-    """
-    used = far_from(edges, recoil) & (recoil >= _LOWEST_VALID)
-    if not np.any(used):
-        return 0.0
-    found = compare(symbol, recoil[used], real[used])
-    return float(np.sqrt(np.mean(found**2)))
-
-
-def validity(
-    symbol: str, recoil: FloatArray, edges: FloatArray, real: FloatArray
-) -> tuple[float, float]:
-    """Where the photoabsorption of a table agrees with data to 10 %.
+def deviation(table: AtomicTable, layer: str) -> float:
+    """Root mean square deviation from data where a table is polarised.
 
     Parameters
     ----------
-    symbol : str
-        Element.
-    recoil, edges, real : ndarray
-        Of the table: energies, edges, R_T at q = T per keV.
+    table : AtomicTable
+        Its metadata need the thresholds.
+    layer : str
+        One of :data:`nuem.models.atomic.table.LAYERS`.
+
+    Returns
+    -------
+    float
+        Of :func:`compare` at energies that are even in the logarithm, farther than 6 %
+        from edges, of 0.1 keV and above, with a weight of the polarised response; 0 if
+        there is none.
+
+    Examples
+    --------
+    >>> from nuem.models.atomic.table import load_table
+    >>> 0.0 < deviation(load_table("Ge"), "merged") < 0.05
+    True
+    """
+    recoil = _scan(table)
+    weight = polarised_weight(recoil, table.metadata["thresholds in keV"].values())
+    recoil = recoil[weight > 0.0]
+    if recoil.size == 0:
+        return 0.0
+    real = table.at(recoil, layer=layer, outside=True)[7]
+    found = compare(table.symbol, recoil, real)
+    return float(np.sqrt(np.mean(found**2)))
+
+
+def validity(table: AtomicTable) -> tuple[float, float]:
+    """Where the photoabsorption of a table agrees with data to 10 %.
 
     Returns
     -------
     tuple of float
-        From the first energy above which all points far from edges agree, but not
-        below 0.1 keV, to the end of the table, keV.
+        From the energy above which it agrees everywhere, between the energies of the
+        table too, if farther than 6 % from an edge, but not below 0.1 keV, to the end
+        of the table, keV.
 
     Raises
     ------
     ModelError
         If that is nowhere.
     """
-    far = far_from(edges, recoil) & (recoil > _LOWEST_VALID)
-    wrong = np.flatnonzero(far & ~(abs(compare(symbol, recoil, real)) <= _TOLERANCE))
+    low, high = table.range_kev
+    recoil = _scan(table)
+    found = compare(table.symbol, recoil, table.at(recoil, outside=True)[7])
+    wrong = np.flatnonzero(~(abs(found) <= _TOLERANCE))
     if wrong.size == 0:
-        return max(_LOWEST_VALID, float(recoil[0])), float(recoil[-1])
-    start = wrong[-1] + 1
-    if start >= recoil.size:
+        return max(_LOWEST_VALID, low), high
+    if wrong[-1] + 1 >= recoil.size:
         raise ModelError(
-            "photoabsorption agrees with data nowhere", field="symbol", found=symbol
-        )
-    return float(recoil[start]), float(recoil[-1])
+            "photoabsorption agrees with data nowhere", field="symbol",
+            found=table.symbol,
+        )  # fmt: skip
+    return float(recoil[wrong[-1] + 1]), high
+
+
+def _scan(table: AtomicTable) -> FloatArray:
+    """Energies far from edges, even in the logarithm, a quarter of a per cent apart."""
+    low, high = table.range_kev
+    low = max(low, _LOWEST_VALID)
+    count = int(_SCAN_PER_DECADE * np.log10(high / low)) + 2
+    # inside the table whatever the rounding; whole 0.1 eV, to be read by people
+    recoil = np.unique(np.round(np.geomspace(low, high, count), 4))
+    recoil = recoil[(recoil >= low) & (recoil <= high)]
+    return recoil[far_from(table.edges_kev, recoil)]
 
 
 def independent_photoabsorption(

@@ -127,7 +127,12 @@ def direct_moments(
 
 
 def exact_moments(
-    table: AtomicTable, energy_mev: FloatArray, recoil_kev: FloatArray
+    table: AtomicTable,
+    energy_mev: FloatArray,
+    recoil_kev: FloatArray,
+    *,
+    outside: bool = False,
+    shift: float = 0.0,
 ) -> FloatArray:
     """Integrals of a table, done anew where they know the neutrino energy.
 
@@ -137,6 +142,8 @@ def exact_moments(
         Of the element.
     energy_mev, recoil_kev : ndarray
         Neutrino energies and energy transfers, broadcast together.
+    outside, shift
+        As in :meth:`nuem.models.atomic.table.AtomicTable.at`.
 
     Returns
     -------
@@ -152,8 +159,8 @@ def exact_moments(
     True
     """
     energy, recoil = np.broadcast_arrays(energy_mev, recoil_kev)
-    moments = table.at(recoil.ravel())
-    alone = table.at(recoil.ravel(), layer="independent")
+    moments = table.at(recoil.ravel(), outside=outside, shift=shift)
+    alone = table.at(recoil.ravel(), layer="independent", outside=outside)
     for i in np.flatnonzero(cut_short(table, energy, recoil)):
         fresh = direct_moments(
             table.symbol, float(energy.flat[i]), float(recoil.flat[i])

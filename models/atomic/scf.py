@@ -29,6 +29,11 @@ __all__ = ["Atom", "Orbital", "bound_orbital", "solve_atom"]
 _MIX = 0.35
 _TOLERANCE = 1e-10
 _ROUNDS = 400
+#: Ends of the radial grid that are tried, Bohr radii.
+_RADII = (40.0, 50.0, 60.0, 80.0, 100.0)
+#: What an orbital may have left at the end of the grid. The overlap with an electron of
+#: 1 eV is of this size, and must stay below 1e-8.
+_TAIL = 5e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +157,7 @@ def solve_atom(
     exchange: float = 1.0,
     light: float = LIGHT,
     step: float = 0.02,
-    last: float = 40.0,
+    last: float | None = None,
 ) -> Atom:
     """Self-consistent field of a neutral atom in its ground state.
 
@@ -164,8 +169,11 @@ def solve_atom(
         alpha_x: 1 for Slater's exchange, 2/3 for that of Kohn and Sham.
     light : float
         Speed of light.
-    step, last : float
-        Step and end of the radial grid.
+    step : float
+        Step of the radial grid.
+    last : float, optional
+        End of the radial grid, Bohr radii; by default 40, or as many tens as the
+        outermost orbital needs to vanish there (60 for caesium).
 
     Returns
     -------
@@ -182,9 +190,27 @@ def solve_atom(
     >>> f"{atom.orbitals[0].energy * 27.211386:.0f} eV"
     '-11067 eV'
     """
+    if last is not None:
+        grid = radial_grid(element(symbol).number, step=step, last=last)
+        return _solve(symbol, exchange, light, grid)
+    for radius in _RADII:
+        grid = radial_grid(element(symbol).number, step=step, last=radius)
+        atom = _solve(symbol, exchange, light, grid)
+        tail = max(abs(float(orbital.p[-1])) for orbital in atom.orbitals)
+        if tail < _TAIL:
+            return atom
+    raise ModelError(
+        "an orbital does not vanish within the radial grid",
+        field=symbol,
+        found=f"{tail:.1e} at {radius:g} Bohr radii",
+        expected=f"below {_TAIL:g}: report it, with the versions of `nuem info`",
+    )
+
+
+def _solve(symbol: str, exchange: float, light: float, grid: RadialGrid) -> Atom:
+    """Self-consistent field on a given grid."""
     number = element(symbol).number
     shells = configuration(symbol)
-    grid = radial_grid(number, step=step, last=last)
     potential, half = _screened(number, grid)
     energies: list[float | None] = [None] * len(shells)
     for _ in range(_ROUNDS):
@@ -208,7 +234,8 @@ def solve_atom(
     raise ModelError(
         "the self-consistent field does not converge",
         found=f"{symbol}: r V still changes by {change:.1e} Hartree",
-        expected=f"below {_TOLERANCE * number:.1e} in {_ROUNDS} rounds",
+        expected=f"below {_TOLERANCE * number:.1e} in {_ROUNDS} rounds: give another "
+        "`exchange` or `step`, or report it with the versions of `nuem info`",
     )
 
 

@@ -9,11 +9,13 @@ neutrino energy or of a coupling. Reading and evaluating it needs NumPy alone.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
+import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -26,7 +28,18 @@ from nuem.inputs.errors import InputError, ModelError
 from nuem.inputs.files import atomic_path
 from nuem.models.arrays import ArrayLike, FloatArray, positive, read_only
 
-__all__ = ["LAYERS", "MOMENTS", "AtomicTable", "available", "load_table", "read_table"]
+__all__ = [
+    "LAYERS",
+    "MOMENTS",
+    "SEARCH_PATH",
+    "AtomicTable",
+    "available",
+    "load_table",
+    "read_table",
+]
+
+#: Environment variable with folders of tables that go before those of the package.
+SEARCH_PATH = "NUEM_ATOMIC_TABLES"
 
 SCHEMA = "nuem-atomic-2"
 
@@ -60,6 +73,9 @@ class AtomicTable:
         By layer, energy and integral; powers of keV.
     metadata : mapping
         How it was made: potential, thresholds, grids, rule of merging, validity.
+    source : str
+        Where it was read, with the beginning of the checksum; empty for a table of the
+        package.
 
     Examples
     --------
@@ -73,6 +89,7 @@ class AtomicTable:
     edges_kev: FloatArray
     moments: FloatArray
     metadata: Mapping[str, Any]
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Prepare the interpolation: cubic between the edges."""
@@ -113,6 +130,7 @@ class AtomicTable:
         *,
         layer: str = "merged",
         outside: bool = False,
+        shift: float = 0.0,
     ) -> FloatArray:
         """Moments at energy transfers.
 
@@ -124,6 +142,9 @@ class AtomicTable:
             One of :data:`LAYERS`.
         outside : bool
             Allow what is in the table and outside the range of validity.
+        shift : float
+            Adds so many half-differences between the layers ``alternative`` and
+            ``merged``: 1 is an end of the error band.
 
         Returns
         -------
@@ -135,6 +156,13 @@ class AtomicTable:
             If an energy is outside.
         InputError
             For an unknown layer.
+
+        Examples
+        --------
+        >>> table = load_table("Ge")
+        >>> low, high = (table.at(0.3, shift=s)[7] for s in (-1.0, 1.0))
+        >>> f"{abs(high - low) / (high + low):.1%}"
+        '1.7%'
         """
         if layer not in LAYERS:
             raise InputError("no such layer", field="layer", found=layer,
@@ -149,8 +177,23 @@ class AtomicTable:
                 + ("" if outside else " (where photoabsorption is good to 10 %)"),
                 field="recoil_kev",
                 found=f"{recoil[wrong].flat[0]:g} keV",
-                expected=f"{low:g} to {high:g} keV; method stepped or epa+stepped",
+                expected=f"{low:g} to {high:g} keV; method stepped or epa+stepped"
+                + ("" if outside else ", or beyond_validity"),
             )
+        result = self._interpolated(recoil, which)
+        if shift:
+            ends = (self._interpolated(recoil, LAYERS.index(n)) for n in LAYERS[:0:-1])
+            alternative, merged = ends
+            result = result + 0.5 * shift * (alternative - merged)
+            if np.any(result[:_POSITIVE] <= 0.0):
+                raise ModelError(
+                    f"the shifted response of {self.symbol} is negative",
+                    field="atomic_shift", found=shift, expected="nearer to 0",
+                )  # fmt: skip
+        return result
+
+    def _interpolated(self, recoil: FloatArray, which: int) -> FloatArray:
+        """One layer at energies inside the table, shape (10, ...)."""
         x = np.log(recoil)
         grid: FloatArray = self._x  # type: ignore[attr-defined]
         index = np.clip(np.searchsorted(grid, x, side="right") - 1, 0, grid.size - 2)
@@ -213,45 +256,82 @@ def _slopes(x: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def available() -> tuple[str, ...]:
-    """Elements with a table in the package.
+    """Elements with a table: in the package, or in a folder of :data:`SEARCH_PATH`.
 
     Examples
     --------
     >>> "Ge" in available()
     True
     """
-    folder = resources.files("nuem.inputs") / "tables" / "atomic"
-    if not folder.is_dir():
-        return ()
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name[:-4] for name in names if name.endswith(".npz")))
+    names = [entry.name for folder in _folders() for entry in folder.iterdir()]
+    return tuple(sorted({name[:-4] for name in names if name.endswith(".npz")}))
 
 
-@lru_cache(maxsize=32)
 def load_table(symbol: str) -> AtomicTable:
-    """Table of an element from the package.
+    """Table of an element.
+
+    From the folders that the environment variable of :data:`SEARCH_PATH` names, the
+    first one that has ``SYMBOL.npz``, or else from the package.
 
     Raises
     ------
+    InputError
+        If a folder is not there, or a file is something else.
     ModelError
-        If there is none.
+        If there is no table.
 
     Examples
     --------
     >>> load_table("Ge").symbol
     'Ge'
     """
-    if symbol not in available():
+    *own, shipped = _folders()
+    for folder in own:
+        if (folder / f"{symbol}.npz").is_file():
+            path = folder / f"{symbol}.npz"
+            table = _cached(path, path.stat().st_mtime_ns)
+            if table.symbol != symbol:
+                raise InputError(
+                    "the table of another element", file=path, field="symbol",
+                    found=table.symbol, expected=symbol,
+                )  # fmt: skip
+            return table
+    path = shipped / f"{symbol}.npz"
+    if not path.is_file():
         raise ModelError(
             "no atomic table for this element",
             field="target",
             found=symbol,
             expected="one of "
             + ", ".join(available())
-            + f"; `nuem atom {symbol} -o FILE` makes one",
+            + f"; make one with `nuem atom {symbol} -o FOLDER/{symbol}.npz`, "
+            f"found with {SEARCH_PATH}=FOLDER in the environment",
         )
-    path = resources.files("nuem.inputs") / "tables" / "atomic" / f"{symbol}.npz"
-    return read_table(Path(str(path)))
+    return _cached(path, None)
+
+
+def _folders() -> list[Path]:
+    """Where tables lie: those of the environment first, the package last."""
+    named = os.environ.get(SEARCH_PATH, "")
+    folders = [Path(part) for part in named.split(os.pathsep) if part]
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(
+                "no such folder of atomic tables", field=SEARCH_PATH, found=folder,
+                expected=f"folders, with {os.pathsep!r} between",
+            )  # fmt: skip
+    package = resources.files("nuem.inputs") / "tables" / "atomic"
+    return [*folders, Path(str(package))]
+
+
+@lru_cache(maxsize=32)
+def _cached(path: Path, changed: int | None) -> AtomicTable:
+    """A table read once, and again if the time of a file of the user has changed."""
+    table = read_table(path)
+    if changed is None:
+        return table
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return replace(table, source=f"{path}, sha256 {digest[:12]}")
 
 
 def read_table(path: str | Path) -> AtomicTable:

@@ -72,3 +72,33 @@ def test_cross_section_with_a_regulator() -> None:
             ],
             catch_exceptions=False,
         )  # fmt: skip
+
+
+def _cross_section(*more: str) -> Any:
+    done = CliRunner().invoke(
+        cross_section,
+        [
+            "electron-magnetic", "--target", "Xe", "--energy", "1", "--coupling",
+            "1e-11", "--json", *more,
+        ],
+        catch_exceptions=False,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def test_the_band_and_the_range_of_a_table() -> None:
+    """Options that act on atomic tables, and are refused where there is none."""
+    base, up = (
+        _cross_section("--recoil", "0.3", "--method", "atomic", *more)
+        for more in ((), ("--atomic-shift", "1"))
+    )
+    assert up["value"][0] != base["value"][0]
+    assert up["value"][0] == pytest.approx(base["value"][0], rel=0.05)
+    assert any("shifted by +1" in note for note in up["notes"])
+    low = ("--recoil", "0.11", "--method", "atomic")
+    with pytest.raises(ModelError, match="beyond_validity"):
+        _cross_section(*low)
+    assert _cross_section(*low, "--beyond-validity")["value"][0] > 0.0
+    for option in (("--atomic-shift", "1"), ("--beyond-validity",)):
+        with pytest.raises(InputError, match="--method atomic"):
+            _cross_section("--recoil", "0.3", "--method", "free", *option)

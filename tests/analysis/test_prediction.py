@@ -168,7 +168,9 @@ def test_a_flavour_that_the_coupling_does_not_name(load: Load) -> None:
 
 
 def test_a_method_that_does_not_know_the_process(load: Load) -> None:
-    experiment = with_process(load("signals.0.method=epa"), "electron-magnetic")
+    experiment = with_process(
+        load("signals.0.method=epa", "signals.0.regulator=medium"), "electron-magnetic"
+    )
     with pytest.raises((InputError, ModelError), match="epa"):
         predict(experiment)
 
@@ -241,3 +243,38 @@ def test_processes_without_a_limit(
 ) -> None:
     with pytest.raises(InputError, match=message):
         with_process(small, process)
+
+
+def test_the_band_of_the_atomic_response_is_a_nuisance_parameter() -> None:
+    """Half the difference between the two local exchanges, for signals that have it."""
+    document = load_experiment("texono-pcge").model_dump()
+    atomic = {
+        "name": "atom", "effect": "atomic-response", "scope": "all",
+        "size": {"value": 100, "unit": "%", "status": "assumed", "source": "one band"},
+    }  # fmt: skip
+    document["systematics"] = [atomic]
+    experiment = Experiment.model_validate(document)
+    (signal,) = predict(experiment).signals["on"]
+    up, down = (t.coefficients["q^2"] for t in signal.variations["atom"])
+    nominal = signal.nominal.coefficients["q^2"]
+    np.testing.assert_allclose(up + down, 2.0 * nominal, rtol=1e-6)
+    assert 0.002 < np.max(np.abs(up - nominal) / nominal) < 0.05
+    # the other exchange itself is two of them
+    other = load_experiment("texono-pcge", ("signals.0.atomic_shift=2",))
+    (shifted,) = predict(other).signals["on"]
+    np.testing.assert_allclose(
+        shifted.nominal.coefficients["q^2"], 2.0 * up - nominal, rtol=1e-6
+    )
+    for signals, message in (
+        (
+            [{"process": MILLICHARGE, "method": "free"}],
+            "no signal by the method atomic",
+        ),
+        ([{"process": MILLICHARGE, "method": "epa"}], "needs a 'regulator'"),
+        (
+            [{"process": MILLICHARGE, "method": "free", "atomic_shift": 1}],
+            "has no atomic_shift",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Experiment.model_validate({**document, "signals": signals})
