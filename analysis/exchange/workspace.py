@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nuem.analysis.exchange.hs3 import from_hs3, is_hs3, to_hs3
+from nuem.analysis.exchange.hs3 import to_hs3
+from nuem.analysis.exchange.hs3_reading import from_hs3, is_hs3
 from nuem.analysis.exchange.provenance import digest
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import parse_json, read_json, write_json
