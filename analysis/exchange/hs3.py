@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nuem.analysis.exchange.provenance import versions
 from nuem.inputs.errors import InputError
 
 __all__ = ["to_hs3"]
@@ -95,7 +96,7 @@ def to_hs3(
     return {
         "metadata": {
             "hs3_version": "0.2",
-            "packages": [{"name": "nuem", "version": "1"}],
+            "packages": [{"name": "nuem", "version": versions()["nuem"]}],
         },
         "distributions": [*distributions, *constraints.values()],
         "functions": [
