@@ -89,8 +89,8 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def oracles(session: nox.Session) -> None:
-    """Slow comparisons with independent implementations, ROOT among them."""
-    session.install("-e.[test,root]")
+    """Slow comparisons with independent implementations, ROOT and pyhs3 among them."""
+    session.install("-e.[test,pyhs3,root]")
     session.run("pytest", "-m", "oracle", *session.posargs)
 
 

@@ -156,7 +156,8 @@ class Drawing:
         assert flux is not None
         signal = self._experiment.signals[0]
         high = min(2 * float(self._edges[-1]), 30.0)
-        floor = channel.response.floor.canonical
+        # a floor of 0 is that of a perfect resolution: the bins begin at their first edge
+        floor = channel.response.floor.canonical or float(self._edges[0])
         # an atomic table need not reach below the floor
         low = floor if signal.method is Method.ATOMIC else max(0.05, floor / 2)
         recoil = np.geomspace(low, high, 600)

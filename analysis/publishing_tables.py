@@ -43,6 +43,7 @@ def _bins(results: Results, channel: str, count: int) -> Column:
 def counts(results: Results) -> Iterator[Table]:
     """Observed counts by channel and bin, with the nominal expectation."""
     observed = observed_counts(results.workspace)
+    live = (results.histograms or {}).get("live_time_s") or {}
     for channel in results.workspace.spec["channels"]:
         name = channel["name"]
         n = observed[name]
@@ -52,6 +53,8 @@ def counts(results: Results) -> Iterator[Table]:
             for key in ("detector", "period", "region", "exposure_kg_day")
             if key in entry
         }
+        if live.get(name) is not None:
+            qualifiers["live_time_day"] = live[name] / _SECONDS_PER_DAY
         yield Table(
             f"Counts, {name}"[:64],
             f"Observed counts in channel {name}, and the nominal expectation of all "

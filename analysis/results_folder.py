@@ -89,7 +89,7 @@ def read_results(folder: str | Path) -> Results:
 
     limits = {
         own.stem: document
-        for own in sorted(folder.glob("limit*.json"))
+        for own in sorted(folder.glob("limit*.json"), key=lambda path: path.stem)
         if (document := there(own.name)) is not None
     }
     for name, document in limits.items():

@@ -13,15 +13,18 @@ from nuem.analysis.cli.common import (
     force_option,
     json_option,
 )
+from nuem.inputs.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from nuem.inputs.correlations import Correlations
 
 __all__ = ["combine"]
 
 
 @click.command()
-@click.argument("workspaces", nargs=-1, required=True, metavar="WORKSPACE...")
+@click.argument("workspaces", nargs=-1, metavar="[WORKSPACE]...")
 @click.option(
     "--correlations", metavar="FILE",
     help="YAML: which parameters are one; or the name of a shipped one.",
@@ -43,6 +46,9 @@ def combine(
 ) -> None:
     """Put WORKSPACEs together to one, and report what was correlated.
 
+    Without WORKSPACEs, those of the experiments that the correlations name as inputs,
+    where nuem run has left them: results/EXPERIMENT/workspace.json.
+
     Beside NAME.json stands NAME.meta.json with the report; --json prints the report.
     """
     from nuem.analysis.exchange.combination import combine as put_together
@@ -57,7 +63,8 @@ def combine(
     told = load_correlations(correlations) if correlations else Correlations()
     if allow_same_data:
         told = told.model_copy(update={"allow_same_data": True})
-    made = put_together([read_workspace(w) for w in workspaces], told)
+    files = workspaces or _workspaces_of(told)
+    made = put_together([read_workspace(file) for file in files], told)
     if output == "-":
         deliver(made.workspace.spec, "-")
         return
@@ -71,6 +78,24 @@ def combine(
     for line in _lines(made.report):
         click.echo(line)
     click.echo(f"wrote {output}")
+
+
+def _workspaces_of(told: Correlations) -> list[str]:
+    """Where the workspaces of the inputs are, if nobody says."""
+    names = [entry.experiment for entry in told.inputs.values()]
+    if not names or None in names:
+        raise InputError(
+            "nothing to combine", field="WORKSPACE",
+            expected="files, or --correlations whose inputs name experiments",
+        )  # fmt: skip
+    files = {str(name): Path("results", str(name), "workspace.json") for name in names}
+    for name, file in files.items():
+        if not file.is_file():
+            raise InputError(
+                "no such file", file=file,
+                expected=f"that which nuem run {name} leaves there, or WORKSPACEs",
+            )  # fmt: skip
+    return [str(file) for file in files.values()]
 
 
 def _lines(report: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,11 @@ def export(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write WORKSPACE in a format that other programs read."""
+    """Write WORKSPACE in a format that other programs read.
+
+    Few formats can say what made them: provenance.json in the folder of the output, or
+    FILE.provenance.json beside it, does; nuem cite reads it.
+    """
     from nuem.analysis.exchange.workspace import read_workspace, with_measurement
 
     workspace = with_measurement(read_workspace(workspace_file), measurement)
@@ -63,6 +67,8 @@ def export(
         written = write_patchset(path, workspace, _values(coupling), record)
     else:
         written = _write(form, path, workspace)
+    asked = {"stage": "export", "format": form, "coupling": coupling, "record": record}
+    written.append(_provenance(path, written, workspace, asked))
     if as_json:
         deliver({"format": form, "paths": [str(p) for p in written]}, "-")
     else:
@@ -90,6 +96,33 @@ def _write(form: str, path: Path, workspace: Workspace) -> list[Path]:
         "csv": formats.write_csv,
     }
     return [writers[form](path, workspace)]
+
+
+def _provenance(
+    path: Path, written: list[Path], workspace: Workspace, asked: dict[str, str | None]
+) -> Path:
+    """Write what made an export."""
+    from nuem.analysis.exchange.provenance import (
+        digest,
+        input_files,
+        provenance,
+        provenance_path,
+    )
+    from nuem.analysis.exchange.workspace import definition_of
+    from nuem.inputs.files import write_json
+
+    files = input_files(written)
+    source = {"file": workspace.name, "sha256": digest(workspace.spec)}
+    document = {
+        "format": asked["format"],
+        "files": files,
+        "definition": definition_of(workspace),
+        "provenance": {
+            **provenance(asked, [source]),
+            "workspace": (workspace.meta or {}).get("provenance"),
+        },
+    }
+    return write_json(provenance_path(path), document)
 
 
 def _values(text: str) -> list[float]:

@@ -156,16 +156,21 @@ def recast(
 def cite(result: str, as_json: bool) -> None:
     """Print BibTeX for the data, methods and packages of RESULT.
 
-    RESULT is a JSON document of nuem, or a workspace with its meta document beside it.
+    RESULT is a JSON document of nuem, a workspace with its meta document beside it, or
+    what nuem export wrote.
     """
     from nuem.analysis.exchange.citation import bibtex, references
+    from nuem.analysis.exchange.provenance import provenance_path
     from nuem.analysis.exchange.workspace import meta_path
     from nuem.inputs.files import read_json
 
-    document = read_json(result)
-    beside = meta_path(Path(result))
-    if "provenance" not in document and beside.is_file():
-        document = read_json(beside)
+    path = Path(result)
+    for beside in (meta_path(path), provenance_path(path)):
+        if beside.is_file():
+            document = read_json(beside)
+            break
+    else:
+        document = read_json(path)
     if as_json:
         found = [
             {"key": r.key, "kind": r.kind, "why": r.why, **r.fields}

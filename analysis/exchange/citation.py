@@ -73,7 +73,7 @@ def facts(result: Any) -> set[str]:
     --------
     >>> sorted(facts({"method": "cls", "calibration": "asymptotic", "observed": {},
     ...               "provenance": {"versions": {"numpy": "2"}, "configuration": {}}}))
-    ['calibration:asymptotic', 'limit:cls', 'package:numpy', 'workspace']
+    ['calibration:asymptotic', 'inference', 'limit:cls', 'package:numpy', 'workspace']
     """
     return _search(result).facts
 
@@ -87,7 +87,7 @@ def _search(result: Any) -> _Found:
         )  # fmt: skip
     if "observed" in result and "method" in result:
         limit = "cls" if result["method"] in {"cls", "toys"} else result["method"]
-        found.facts |= {"workspace", f"limit:{limit}"}
+        found.facts |= {"workspace", "inference", f"limit:{limit}"}
         calibration = str(result.get("calibration", "")).partition(" ")[0]
         found.facts.add(f"calibration:{calibration}")
         if result.get("engine"):
@@ -95,8 +95,14 @@ def _search(result: Any) -> _Found:
         if result["method"] == "profile":
             found.facts.add("calibration:asymptotic")
         found.facts.discard("engine:nuem")
+    if "twice_nll" in result:
+        found.facts |= {"workspace", "inference"}
     if str(result.get("schema", "")).startswith("nuem-workspace"):
         found.facts.add("workspace")
+    if result.get("format") == "simplified":
+        found.facts |= {"inference", "simplified"}
+    if any(str(name).startswith("figures/") for name in result.get("paths") or ()):
+        found.facts.add("figures")
     definition = result.get("definition")
     if isinstance(definition, Mapping):
         for process in definition.get("processes") or []:
@@ -126,7 +132,13 @@ def _look(mapping: Mapping[str, Any], found: _Found) -> None:
     document = mapping.get("document")
     if isinstance(document, Mapping) and "citation" in document:
         found.documents[str(mapping.get("name", "data"))] = document
+    if any(str(mapping.get(key, "")).endswith(".root") for key in ("file", "events")):
+        found.facts.add("events")
+    fitted = [b for b in mapping.get("backgrounds") or () if isinstance(b, Mapping)]
+    if any((b.get("shape") or {}).get("kind") != "free-per-bin" for b in fitted):
+        found.facts.add("background-fit")
     if "process" in mapping and "photoabsorption" in mapping:
+        found.facts |= {"prediction", f"method:{mapping.get('method')}"}
         found.facts |= _process(str(mapping["process"]))
         if str(mapping.get("method")).startswith("epa"):
             found.facts.add("equivalent-photons")
@@ -192,23 +204,36 @@ def references(result: Any) -> list[Reference]:
     ]  # fmt: skip
     known = _known()
     shipped = {entry["doi"]: entry for entry in known if "doi" in entry}
+    held: dict[str, list[str]] = {}
     for name, document in found.documents.items():
+        if document.get("doi"):
+            held.setdefault(str(document["doi"]), []).append(name)
+    for name, document in found.documents.items():
+        names = held.get(str(document.get("doi")), [name])
+        if name != names[0]:  # one publication, cited once
+            continue
+        data = f"data: {', '.join(names)}"
         entry = shipped.get(document.get("doi"))
         if entry is not None:
-            entries.append(_reference(entry, f"data: {name}", found))
+            entries.append(_reference(entry, data, found))
             continue
         fields = {"note": str(document["citation"])}
         if document.get("doi"):
             fields["doi"] = str(document["doi"])
         if document.get("arxiv"):
             fields["eprint"] = str(document["arxiv"])
-        entries.append(Reference(_key(name), "misc", fields, f"data: {name}"))
+        entries.append(Reference(_key(name), "misc", fields, data))
     cited = {e.key for e in entries}
     return entries + [
         _reference(entry, ", ".join(entry["when"]), found)
         for entry in known
-        if set(entry["when"]) <= found.facts and entry["key"] not in cited
+        if all(_holds(word, found.facts) for word in entry["when"])
+        and entry["key"] not in cited
     ]
+
+
+def _holds(word: str, there: set[str]) -> bool:
+    return any(one in there for one in word.split("|"))
 
 
 def _key(name: str) -> str:

@@ -29,6 +29,7 @@ from nuem.analysis.exchange.settings import merged_settings
 from nuem.analysis.exchange.surgery import (
     check_bins,
     modifiers,
+    parameter_kinds,
     rename,
     split_parameter,
     subset,
@@ -239,6 +240,13 @@ def _one_coupling(
         if not powers and poi:
             powers = {poi: int(own.get("power", 2))}
         signal = Signal(powers, own.get("reference"))
+        kinds = parameter_kinds(spec, workspace.name)
+        if powers and not set(powers) & set(kinds):
+            # right for a region without signal, and a slip otherwise
+            absent = ", ".join(powers)
+            warnings.append(
+                f"{label}: no sample has its parameter of interest, {absent}"
+            )
         if (
             definition is not None
             and signal.reference is None
@@ -256,6 +264,11 @@ def _one_coupling(
                     "reference value, and was not changed by the new one"
                 )
         parts.append(Part(label, workspace, rescaled(spec, signal, reference), signal))
+    if not any(set(p.signal.powers) & set(parameter_kinds(p.spec)) for p in parts):
+        raise InputError(
+            "no sample of any input has the parameter of interest", field="measurements",
+            found=", ".join(dict.fromkeys(n for p in parts for n in p.signal.powers)),
+        )  # fmt: skip
     report = {
         "inputs": [
             {

@@ -2,7 +2,8 @@
 
 A pyhf document cannot say that one factor is the square of another parameter; HS3 can
 (HEP Statistics Serialization Standard, version 0.2): the factor is a `generic_function`
-of the coupling.
+of the coupling. HS3 has no modifier `lumi`: it is a `normfactor` with a `gaussian_dist` as
+its constraint, as ROOT writes it.
 """
 
 from __future__ import annotations
@@ -10,26 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nuem.analysis.exchange.provenance import versions
 from nuem.inputs.errors import InputError
 
-__all__ = ["from_hs3", "is_hs3", "to_hs3"]
+__all__ = ["to_hs3"]
 
-_TYPES = ("normfactor", "normsys", "histosys", "staterror", "shapesys", "shapefactor")
+_TYPES = (
+    "normfactor", "normsys", "histosys", "lumi", "staterror", "shapesys", "shapefactor",
+)  # fmt: skip
 
-
-def is_hs3(document: Any) -> bool:
-    """Whether a JSON document is an HS3 one.
-
-    Examples
-    --------
-    >>> is_hs3({"metadata": {"hs3_version": "0.2"}}), is_hs3({"channels": []})
-    (True, False)
-    """
-    return (
-        isinstance(document, Mapping)
-        and isinstance(document.get("metadata"), Mapping)
-        and "hs3_version" in document["metadata"]
-    )
+#: Of a parameter: value, lower and upper bound, whether it is held.
+_Parameters = dict[str, tuple[float, float, float, bool]]
 
 
 def to_hs3(
@@ -52,7 +44,8 @@ def to_hs3(
     Raises
     ------
     InputError
-        If there are several measurements or a modifier without counterpart.
+        If there are several measurements, a modifier without counterpart, or a lumi
+        whose constraint the measurement does not give.
 
     Examples
     --------
@@ -70,14 +63,15 @@ def to_hs3(
     links = dict((definition or {}).get("links", {}))
     settings = {p["name"]: p for p in measurement["config"].get("parameters", [])}
     distributions, data = [], []
-    parameters: dict[str, tuple[float, float, float, bool]] = {}
+    parameters: _Parameters = {}
+    constraints: dict[str, dict[str, Any]] = {}
     for channel in spec["channels"]:
         name, bins = channel["name"], len(channel["samples"][0]["data"])
         axes = [
             {"name": f"obs_x_{name}", "min": 0.0, "max": float(bins), "nbins": bins}
         ]
         samples = [
-            _sample(sample, name, links, settings, parameters)
+            _sample(sample, name, links, settings, parameters, constraints)
             for sample in channel["samples"]
         ]
         distributions.append(
@@ -102,9 +96,9 @@ def to_hs3(
     return {
         "metadata": {
             "hs3_version": "0.2",
-            "packages": [{"name": "nuem", "version": "1"}],
+            "packages": [{"name": "nuem", "version": versions()["nuem"]}],
         },
-        "distributions": distributions,
+        "distributions": [*distributions, *constraints.values()],
         "functions": [
             {
                 "name": factor,
@@ -120,6 +114,12 @@ def to_hs3(
                 "name": "likelihood",
                 "distributions": [d["name"] for d in distributions],
                 "data": [d["name"] for d in data],
+                # named by the modifier too: ROOT counts it once, pyhs3 wants it here
+                **(
+                    {"aux_distributions": [c["name"] for c in constraints.values()]}
+                    if constraints
+                    else {}
+                ),
             }
         ],
         "domains": [
@@ -161,7 +161,8 @@ def to_hs3(
 
 def _sample(
     sample: Mapping[str, Any], channel: str, links: Mapping[str, Any],
-    settings: Mapping[str, Any], parameters: dict[str, tuple[float, float, float, bool]],
+    settings: Mapping[str, Any], parameters: _Parameters,
+    constraints: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
     contents = list(sample["data"])
     data: dict[str, Any] = {"contents": contents}
@@ -189,6 +190,11 @@ def _sample(
                 parameters[link["parameter"]] = (start, low, high, const)
             else:
                 entry["parameter"] = name
+        elif kind == "lumi":
+            made = _lumi(name, own, parameters)
+            constraints[name] = made
+            entry |= {"type": "normfactor", "parameter": name}
+            entry["constraint_name"] = made["name"]
         elif kind in {"normsys", "histosys"}:
             entry |= {"parameter": f"alpha_{name}", "constraint": "Gauss"}
             low, high = (own.get("bounds") or [[-5.0, 5.0]])[0]
@@ -232,159 +238,23 @@ def _sample(
     return {"name": sample["name"], "data": data, "modifiers": modifiers}
 
 
-def from_hs3(document: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Any]:
-    """Turn an HS3 document of `to_hs3`, or a like one, into a pyhf one.
-
-    Parameters
-    ----------
-    document : mapping
-    name : str
-        Where it came from, for messages.
-
-    Returns
-    -------
-    spec : dict
-        A pyhf workspace.
-    definition : dict or None
-        With ``links`` for functions that are powers of a parameter.
-
-    Raises
-    ------
-    InputError
-        If it says something that a pyhf workspace with links cannot.
-    """
-    try:
-        return _read(document, name)
-    except (KeyError, TypeError, IndexError, StopIteration) as error:
-        raise InputError(
-            f"HS3 that is not understood ({type(error).__name__}: {error})", file=name
-        ) from None
-
-
-def _read(document: Mapping[str, Any], name: str) -> tuple[dict[str, Any], Any]:
-    about = (document.get("misc") or {}).get("nuem") or {}
-    definition = about.get("definition")
-    links: dict[str, dict[str, Any]] = {}
-    for function in document.get("functions") or []:
-        factors = [f.strip() for f in str(function.get("expression", "")).split("*")]
-        power = len(set(factors)) == 1 and factors[0].isidentifier()
-        if function["type"] != "generic_function" or not power:
-            raise InputError(
-                "function that is not a power of a parameter", file=name,
-                field=function["name"], found=function.get("expression"),
-            )  # fmt: skip
-        links[function["name"]] = {"parameter": factors[0], "power": len(factors)}
-    linear = {link["parameter"] for link in links.values()}
-    likelihood = document["likelihoods"][0]
-    distributions = {d["name"]: d for d in document["distributions"]}
-    data = {d["name"]: d for d in document["data"]}
-    channels, observations = [], []
-    for own, seen in zip(likelihood["distributions"], likelihood["data"], strict=True):
-        distribution = distributions[own]
-        if distribution["type"] != "histfactory_dist":
-            raise InputError(
-                "not a histfactory_dist",
-                file=name,
-                field=own,
-                found=distribution["type"],
-            )
-        label = own.removeprefix("model_")
-        samples = []
-        for sample in distribution["samples"]:
-            contents = [float(x) for x in sample["data"]["contents"]]
-            modifiers = []
-            for modifier in sample["modifiers"]:
-                made = _modifier(modifier, sample["data"], contents, name)
-                parameter = modifier.get("parameter")
-                if modifier["type"] == "normfactor" and parameter in linear:
-                    made["name"] = _linear_name(parameter, definition)
-                    links[made["name"]] = {"parameter": parameter, "power": 1}
-                modifiers.append(made)
-            samples.append(
-                {"name": sample["name"], "data": contents, "modifiers": modifiers}
-            )
-        channels.append({"name": label, "samples": samples})
-        counts = [float(x) for x in data[seen]["contents"]]
-        observations.append({"name": label, "data": counts})
-    measurement = about.get("measurement")
-    if measurement is None:
-        poi = document["analyses"][0]["parameters_of_interest"][0]
-        poi = next(
-            (f for f, k in links.items() if k == {"parameter": poi, "power": 1}), poi
-        )
-        measurement = {
-            "name": document["analyses"][0]["name"],
-            "config": {"poi": poi, "parameters": _bounds(document, channels, links)},
-        }
-    if links:
-        definition = {"power": 1, **(definition or {}), "links": links}
-    spec = {
-        "version": "1.0.0",
-        "channels": channels,
-        "observations": observations,
-        "measurements": [measurement],
-    }
-    return spec, definition
-
-
-def _linear_name(parameter: str, definition: Mapping[str, Any] | None) -> str:
-    """Name in the pyhf document of the factor that is the parameter itself."""
-    for factor, link in ((definition or {}).get("links") or {}).items():
-        if link == {"parameter": parameter, "power": 1}:
-            return str(factor)
-    return f"{parameter}_lin"
-
-
-def _bounds(
-    document: Mapping[str, Any],
-    channels: list[dict[str, Any]],
-    links: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Bounds of the normfactors; the others keep the defaults of pyhf."""
-    axes = {
-        a["name"]: [a["min"], a["max"]]
-        for domain in document.get("domains") or []
-        for a in domain["axes"]
-    }
-    factors = {
-        m["name"]
-        for c in channels
-        for s in c["samples"]
-        for m in s["modifiers"]
-        if m["type"] == "normfactor"
-    }
-    result = []
-    for factor in sorted(factors):
-        link = links.get(factor)
-        if link is not None and link["power"] > 1:
-            continue
-        label = factor if link is None else link["parameter"]
-        if label in axes:
-            result.append({"name": factor, "bounds": [axes[label]]})
-    return result
-
-
-def _modifier(
-    modifier: Mapping[str, Any],
-    data: Mapping[str, Any],
-    contents: list[float],
-    name: str,
+def _lumi(
+    name: str, settings: Mapping[str, Any], parameters: _Parameters
 ) -> dict[str, Any]:
-    kind = modifier["type"]
-    made: dict[str, Any] = {"name": modifier["name"], "type": kind, "data": None}
-    if kind == "normsys":
-        made["data"] = {"hi": modifier["data"]["hi"], "lo": modifier["data"]["lo"]}
-    elif kind == "histosys":
-        made["data"] = {
-            "hi_data": list(modifier["data"]["hi"]["contents"]),
-            "lo_data": list(modifier["data"]["lo"]["contents"]),
-        }
-    elif kind == "staterror":
-        made["data"] = list(data["errors"])
-    elif kind == "shapesys":
-        made["data"] = [
-            v * c for v, c in zip(modifier["data"]["vals"], contents, strict=True)
-        ]
-    elif kind not in {"normfactor", "shapefactor"}:
-        raise InputError("modifier that is not known", file=name, found=kind)
-    return made
+    """Constraint of a lumi; the parameter and what was measured of it are noted."""
+    try:
+        (nominal,), (sigma,) = settings["auxdata"], settings["sigmas"]
+        ((low, high),) = settings["bounds"]
+    except (KeyError, ValueError):
+        raise InputError(
+            "a lumi without its constraint", field=name,
+            found=", ".join(settings) or "nothing",
+            expected="auxdata, sigmas and bounds in the measurement",
+        ) from None  # fmt: skip
+    (start,) = settings.get("inits") or [nominal]
+    parameters[name] = (start, low, high, settings.get("fixed", False) is True)
+    parameters[f"nom_{name}"] = (nominal, low, high, True)
+    return {
+        "name": f"{name}_constraint", "type": "gaussian_dist",
+        "x": name, "mean": f"nom_{name}", "sigma": sigma,
+    }  # fmt: skip

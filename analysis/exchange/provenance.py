@@ -14,11 +14,18 @@ from typing import Any
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import sha256_file
 
-__all__ = ["digest", "guard_output", "input_files", "provenance", "versions"]
+__all__ = [
+    "digest",
+    "guard_output",
+    "input_files",
+    "provenance",
+    "provenance_path",
+    "versions",
+]
 
 _PACKAGES = (
     "nuem", "numpy", "scipy", "uproot", "awkward", "hist", "boost-histogram",
-    "iminuit", "numba", "pyhf", "mplhep", "xraydb", "periodictable",
+    "iminuit", "numba", "pyhf", "matplotlib", "mplhep", "xraydb", "periodictable",
 )  # fmt: skip
 
 
@@ -72,6 +79,13 @@ def provenance(
         "configuration_sha256": digest(configuration),
         "inputs": [dict(entry) for entry in inputs],
     }
+
+
+def provenance_path(path: Path) -> Path:
+    """Where it stands what made an exported file, or a folder of them."""
+    if path.is_dir():
+        return path / "provenance.json"
+    return path.with_name(f"{path.name}.provenance.json")
 
 
 def guard_output(

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nuem.analysis.exchange.hs3 import from_hs3, is_hs3, to_hs3
+from nuem.analysis.exchange.hs3 import to_hs3
+from nuem.analysis.exchange.hs3_reading import from_hs3, is_hs3
 from nuem.analysis.exchange.provenance import digest
+from nuem.analysis.exchange.surgery import check_bins
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import parse_json, read_json, write_json
 from nuem.inputs.vocabulary import (
@@ -326,6 +328,24 @@ def validate(spec: Any, name: str) -> None:
             "observations do not fit the channels", file=name,
             found=", ".join(observed), expected=", ".join(there),
         )  # fmt: skip
+    check_bins(spec, name)
+    _each_once([m["name"] for m in spec["measurements"]], "measurements", name)
+    for channel in spec["channels"]:
+        samples = [sample["name"] for sample in channel["samples"]]
+        _each_once(samples, f"channels.{channel['name']}.samples", name)
+    for observation in spec["observations"]:
+        if min(observation["data"]) < 0:
+            raise InputError(
+                "negative counts", file=name, field=f"observations.{observation['name']}",
+                found=min(observation["data"]), expected="0 or more",
+            )  # fmt: skip
+
+
+def _each_once(names: Sequence[str], where: str, file: str) -> None:
+    """Of two entries of one name pyhf takes one, and does not say which."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError("two of one name", file=file, field=where, found=repr(twice))
 
 
 def definition_of(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,14 +13,14 @@ import pytest
 
 from nuem.analysis.exchange.combination import combine
 from nuem.analysis.exchange.provenance import digest
-from nuem.analysis.exchange.workspace import Workspace
+from nuem.analysis.exchange.workspace import Workspace, write_workspace
 from nuem.analysis.modelling import build_workspace
 from nuem.analysis.prediction import predict
 from nuem.analysis.stages import set_limit
 from nuem.inputs.catalogue import load_experiment
 from nuem.inputs.correlations import Correlations, combination_names, load_correlations
 
-from .conftest import Load, background_counts, stated_exposures
+from .conftest import Load, Nuem, background_counts, stated_exposures
 
 
 def made(experiment: Any) -> Workspace:
@@ -90,53 +93,77 @@ def test_a_shared_flux_error_does_not_average_out(load: Load) -> None:
     assert widths[0.0] == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
 
 
-CHANGES = {
-    "texono-pcge": (),
-    "texono-hpge": (
-        "detectors.pcge.mass.value=1.0", "periods.on.exposure.value=570.7",
-        "periods.off.exposure.value=127.8",
-        "observables.energy.binning=[{start: 12, stop: 30, width: 2}]",
-        "sources.core.total_flux.value=6.4e12",
-    ),
-    "gemma": (
-        "detectors.pcge.mass.value=1.5", "periods.on.exposure.value=1133.4",
-        "periods.off.exposure.value=280.4",
-        "observables.energy.binning=[{start: 2.8, stop: 8.8, width: 0.5}]",
-        "sources.core.total_flux.value=2.7e13",
-    ),
-}  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def three() -> list[Workspace]:
-    """Return three workspaces like those of Chen et al. 2014, flat backgrounds only."""
-    result = []
-    for name, settings in CHANGES.items():
-        flat = (
-            "backgrounds=[{name: flat, shape: {kind: constant}, time_law: {kind: constant},"
-            " rate: {value: 15, unit: /(kg keV d), status: assumed, source: test}}]"
-        )
-        experiment = load_experiment("texono-pcge", [f"name={name}", flat, *settings])
-        result.append(made(experiment))
-    return result
+def three() -> dict[str, Workspace]:
+    """Return the workspaces of Chen et al. 2014, from the files that are shipped."""
+    names = ("gemma", "texono-hpge", "texono-pcge")
+    return {name: made(load_experiment(name)) for name in names}
 
 
-def test_the_shipped_combinations(three: list[Workspace]) -> None:
+def median(workspace: Workspace) -> float:
+    """Return the expected limit on the charge."""
+    found = set_limit(workspace).expected_coupling
+    assert found is not None
+    return found["0"]
+
+
+def used(name: str, three: dict[str, Workspace]) -> list[Workspace]:
+    """Return the workspaces that a shipped correlations file is for."""
+    return [three[label] for label in load_correlations(name).inputs]
+
+
+def test_the_shipped_combinations(three: dict[str, Workspace]) -> None:
     limits = {}
     for name in combination_names():
-        told = load_correlations(name)
-        used = three[:2] if name == "kuo-sheng" else three
-        both = combine(used, told)
-        limits[name] = set_limit(both.workspace).expected_coupling
+        both = combine(used(name, three), load_correlations(name))
+        limits[name] = median(both.workspace)
         shared = [g for g in both.report["correlated"] if g["by"] == "declared"]
         assert len(shared) == (name != "chen-2014-independent")
+        assert all(p.endswith(":reactor-flux") for g in shared for p in g["parameters"])
         assert both.workspace.meta is not None
         assert both.workspace.meta["experiment"] == name
-    best = min(
-        found["0"] for w in three if (found := set_limit(w).expected_coupling) is not None
-    )  # fmt: skip
-    medians = {name: found["0"] for name, found in limits.items() if found is not None}
-    assert len(medians) == 4
-    # three are better than the best of them, and what is shared is no better than not
-    assert medians["chen-2014"] < best
-    assert medians["chen-2014-independent"] <= medians["chen-2014"] * (1 + 1e-6)
+    assert set(limits) == {
+        "chen-2014", "chen-2014-common-flux", "chen-2014-independent", "kuo-sheng",
+    }  # fmt: skip
+    assert limits["chen-2014"] < min(median(w) for w in three.values())
+    # what is shared does not average out: no better than independent
+    for name in ("chen-2014", "chen-2014-common-flux"):
+        assert limits["chen-2014-independent"] <= limits[name] * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("name", combination_names())
+def test_weights_are_the_inverse_fourth_powers(
+    name: str, three: dict[str, Workspace]
+) -> None:
+    """Limits on q^2 are errors of one amplitude: 1/L^4 adds up.
+
+    A flux error of 3 %, shared or not, is nothing beside the errors of the counts.
+    """
+    parts = used(name, three)
+    expected = sum(median(w) ** -4 for w in parts) ** -0.25
+    found = median(combine(parts, load_correlations(name)).workspace)
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+def test_a_shipped_combination_and_its_limit_take_less_than_five_seconds(
+    three: dict[str, Workspace],
+) -> None:
+    for name in ("chen-2014", "chen-2014-independent"):
+        start = time.process_time()
+        set_limit(combine(used(name, three), load_correlations(name)).workspace)
+        assert time.process_time() - start < 5
+
+
+def test_a_shipped_combination_by_name(
+    nuem: Nuem, three: dict[str, Workspace], tmp_path: Path
+) -> None:
+    """Workspaces are found where `nuem run` leaves them."""
+    call = ("combine", "--correlations", "kuo-sheng", "-o", "both.json", "--json")
+    assert "nuem run texono-hpge" in nuem(*call).error
+    for name in ("texono-hpge", "texono-pcge"):
+        folder = tmp_path / "results" / name
+        folder.mkdir(parents=True)
+        write_workspace(folder / "workspace.json", three[name])
+    report = json.loads(nuem(*call).out)
+    assert [i["label"] for i in report["inputs"]] == ["texono-hpge", "texono-pcge"]
+    assert "nothing to combine" in nuem("combine", "-o", "x.json").error

@@ -69,6 +69,14 @@ def test_figures_are_figures(result: RunResult) -> None:
         assert path.read_bytes().startswith(magic), path
 
 
+def test_a_perfect_resolution_needs_no_floor(small_yaml: Path, tmp_path: Path) -> None:
+    perfect = ("detectors.pcge.response.resolution=null", "detectors.pcge.response.floor.value=0")  # fmt: skip
+    made = run(
+        small_yaml, output=tmp_path / "toy", settings=[*QUICK, *perfect], seed=11
+    )
+    assert made.paths["figures/rates.png"].read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_document_is_the_contract(document: dict[str, Any]) -> None:
     assert CONTRACT | {"paths"} <= set(document)
     more = set(document) - CONTRACT

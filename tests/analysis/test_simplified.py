@@ -78,6 +78,9 @@ def test_the_command(nuem: Nuem, workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "w.json").write_text(json.dumps(workspace.spec))
     assert nuem("export", "w.json", "--to", "simplified", "-o", "s.json").code == 0
     Simplified.from_dict(json.loads((tmp_path / "s.json").read_text()))
+    made_by = json.loads((tmp_path / "s.json.provenance.json").read_text())
+    assert [entry["file"] for entry in made_by["files"]] == ["s.json"]
+    assert "Buckley:2018vdr" in nuem("cite", "s.json").out
     again = nuem("export", "w.json", "--to", "simplified", "-o", "s.json")
     assert (again.code, "output exists" in again.error) == (2, True)
     wanted = nuem("export", "w.json", "--to", "patchset", "-o", "p")
@@ -88,4 +91,6 @@ def test_the_command(nuem: Nuem, workspace: Workspace, tmp_path: Path) -> None:
         assert (answer.code, "LOW:HIGH:N" in answer.error) == (2, True)
     made = nuem("export", "w.json", "--to", "patchset", "-o", "p", "--record",
                 "ins1298262", "--coupling", "1e-12:3e-12:3", "--json")  # fmt: skip
-    assert len(json.loads(made.out)["paths"]) == 2
+    assert [Path(p).name for p in json.loads(made.out)["paths"]] == [
+        "background.json", "patchset.json", "provenance.json",
+    ]  # fmt: skip

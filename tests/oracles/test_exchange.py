@@ -11,69 +11,19 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from nuem.analysis.exchange.combination import combine
 from nuem.analysis.exchange.formats import write_root, write_xml
 from nuem.analysis.exchange.hs3 import to_hs3
-from nuem.analysis.exchange.workspace import Workspace, observed_counts
+from nuem.analysis.exchange.workspace import (
+    Workspace,
+    observed_counts,
+    read_workspace,
+)
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.limits import upper_limit
-from nuem.inputs.correlations import Correlations
+
+from .workspaces import both, single, with_lumi
 
 ROOT = pytest.importorskip("ROOT")
-
-
-def single(name: str, seed: int) -> Workspace:
-    """Return a workspace with a signal, two backgrounds and four nuisance parameters."""
-    rng = np.random.default_rng(seed)
-    bins = 6
-    signal = rng.uniform(10, 25, bins)
-    flat, rise = rng.uniform(80, 120, bins), np.geomspace(90, 5, bins)
-
-    def sample(own: str, data: Any, *modifiers: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "name": own,
-            "data": list(map(float, data)),
-            "modifiers": list(modifiers),
-        }
-
-    def size(own: str, up: float, low: float) -> dict[str, Any]:
-        return {"name": own, "type": "normsys", "data": {"hi": 1 + up, "lo": 1 - low}}
-
-    def shape(own: str, data: Any, up: float) -> dict[str, Any]:
-        tilt = 1 + up * np.linspace(-1, 1, bins)
-        return {"name": own, "type": "histosys", "data": {
-            "hi_data": list(map(float, data * tilt)), "lo_data": list(map(float, data / tilt))}}  # fmt: skip
-
-    mu = {"name": "mu", "type": "normfactor", "data": None}
-    norm = {"name": "norm", "type": "normfactor", "data": None}
-    samples = [
-        sample(
-            "em", signal, mu, size("flux", 0.05, 0.045), shape("gain", signal, 0.04)
-        ),
-        sample("flat", flat, norm, shape("gain", flat, 0.01)),
-        sample("rise", rise, size("rise", 0.2, 0.15), shape("slope", rise, 0.1)),
-    ]
-    counts = rng.poisson(flat + rise + 0.4 * signal).astype(float)
-    return Workspace(
-        {
-            "version": "1.0.0",
-            "channels": [{"name": name, "samples": samples}],
-            "observations": [{"name": name, "data": counts.tolist()}],
-            "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": [
-                {"name": "mu", "bounds": [[0.0, 10.0]], "inits": [1.0]}]}}],
-        },
-        name=f"{name}.json",
-    )  # fmt: skip
-
-
-def both() -> Workspace:
-    told = Correlations.model_validate(
-        {
-            "default": "independent",
-            "correlate": [{"name": "flux", "parameters": ["*:flux"], "rho": 0.5}],
-        }
-    )
-    return combine([single("a", 1), single("b", 2)], told).workspace
 
 
 def cls_limit(config: Any, data: Any, guess: float) -> float:
@@ -194,8 +144,10 @@ def test_the_limit_from_xml(
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: single("a", 1), both], ids=["one", "combined"]
-)
+    "make",
+    [lambda: single("a", 1), both, lambda: with_lumi(single("a", 1)), lambda: both(lumi=True)],
+    ids=["one", "combined", "lumi", "lumi combined"],
+)  # fmt: skip
 def test_the_limit_and_the_likelihood_from_hs3(
     make: Callable[[], Workspace], tmp_path: Path
 ) -> None:
@@ -218,7 +170,7 @@ def test_the_limit_and_the_likelihood_from_hs3(
         point = ours.init.copy()
         for name in shared:
             i = ours.index(name)
-            factor = ours.arrays.kind[i] == 0
+            factor = name == "lumi" or ours.arrays.kind[i] == 0
             point[i] = rng.uniform(0.8, 1.2) if factor else rng.uniform(-1.5, 1.5)
             theirs.var(name if factor else f"alpha_{name}").setVal(point[i])
         point[ours.poi] = rng.uniform(0, 2)
@@ -228,11 +180,12 @@ def test_the_limit_and_the_likelihood_from_hs3(
         for name in shared:
             i = ours.index(name)
             if ours.arrays.kind[i]:
+                pull = (point[i] - 1) / 0.03 if name == "lumi" else point[i]
                 users = sum(
                     any(m["name"] == name for s in c["samples"] for m in s["modifiers"])
                     for c in workspace.spec["channels"]
                 )
-                pulls += (users - 1) * point[i] ** 2
+                pulls += (users - 1) * pull**2
         found.append(
             (ours.twice_nll(point), sum(2 * t.getVal() for t in terms) - pulls)
         )
@@ -251,35 +204,66 @@ def test_the_limit_and_the_likelihood_from_hs3(
     assert cls_limit(config, data, limit) == pytest.approx(limit, rel=1e-3)
 
 
-def test_pyhs3_has_the_likelihood_of_a_combination(tmp_path: Path) -> None:
-    pyhs3 = pytest.importorskip("pyhs3")
-    workspace = both()
-    path = tmp_path / "w.hs3.json"
-    path.write_text(json.dumps(to_hs3(workspace.spec)))
-    model = pyhs3.Workspace.load(path).model(
-        "analysis", mode="FAST_COMPILE", progress=False
+@pytest.mark.parametrize("fixed", [False, True], ids=["lumi", "lumi fixed"])
+def test_what_root_writes_is_read(fixed: bool, tmp_path: Path) -> None:
+    """A HistFactory model made by ROOT, lumi included: the same likelihood and limit."""
+    quiet()
+    factory = ROOT.RooStats.HistFactory
+    measurement = factory.Measurement("m", "m")
+    measurement.SetPOI("mu")
+    measurement.SetLumi(1.0)
+    measurement.SetLumiRelErr(0.04)
+    if fixed:
+        measurement.AddConstantParam("Lumi")
+    kept = []
+    for number, counts in enumerate(([108.0, 91.0, 80.0], [61.0, 55.0])):
+        channel = factory.Channel(f"c{number}")
+        hists = []
+        for own in (counts, [9.0, 12.0, 10.0], [100.0, 80.0, 75.0]):
+            hist = ROOT.TH1D("h", "h", len(counts), 0, len(counts))
+            hist.SetDirectory(ROOT.nullptr)
+            ROOT.SetOwnership(hist, False)  # HistFactory takes them
+            for i in range(len(counts)):
+                hist.SetBinContent(i + 1, own[i] * (1 - 0.4 * number * (own[0] == 100)))
+            hists.append(hist)
+        channel.SetData(hists[0])
+        samples = [factory.Sample("em"), factory.Sample("flat")]
+        for sample, hist in zip(samples, hists[1:], strict=True):
+            sample.SetHisto(hist)
+            sample.SetNormalizeByTheory(True)
+        samples[0].AddNormFactor("mu", 1, 0, 10)
+        samples[1].AddOverallSys("rate", 0.93, 1.06)
+        for sample in samples:
+            channel.AddSample(sample)
+        measurement.AddChannel(channel)
+        kept += [channel, *samples, *hists]
+    theirs = factory.HistoToWorkspaceFactoryFast(measurement).MakeCombinedModel(
+        measurement
     )
+    path = tmp_path / "root.json"
+    assert ROOT.RooJSONFactoryWSTool(theirs).exportJSON(str(path))
+    workspace = read_workspace(path)
     ours = Likelihood(workspace.spec)
-    counts = observed_counts(workspace)
-    rng = np.random.default_rng(6)
+    assert set(ours.names) == {"mu", "lumi", "rate"}
+    config = theirs.obj("ModelConfig")
+    nll = config.GetPdf().createNLL(
+        theirs.data("obsData"),
+        ROOT.RooFit.GlobalObservables(config.GetGlobalObservables()),
+    )
     found = []
-    for _ in range(4):
-        point = ours.init.copy()
-        values = {}
-        for i, name in enumerate(ours.names):
-            free = ours.arrays.kind[i] == 0
-            point[i] = rng.uniform(0.8, 1.2) if free else rng.uniform(-1.5, 1.5)
-            values[name if free else f"alpha_{name}"] = np.array(point[i])
-        total = 0.0
-        for name, own in counts.items():
-            args = {**values, f"model_{name}_observed": own}
-            total += float(model.logpdf(f"model_{name}", **args))
-        # the constraint of the shared parameter is a factor of both channels
-        shared = point[ours.index("flux")] ** 2
-        found.append((ours.twice_nll(point), -2 * total - shared))
+    for mu, lumi, rate in ((1.0, 1.0, 0.0), (0.3, 1.02, 0.7), (2.1, 0.97, -1.2)):
+        values = {"mu": mu, "lumi": 1.0 if fixed else lumi, "rate": rate}
+        for name, own in (("mu", "mu"), ("Lumi", "lumi"), ("alpha_rate", "rate")):
+            theirs.var(name).setVal(values[own])
+        point = np.array([values[name] for name in ours.names])
+        found.append((ours.twice_nll(point), 2 * nll.getVal()))
     differences = np.diff(np.array(found), axis=0)
     np.testing.assert_allclose(
         differences[:, 0], differences[:, 1], rtol=1e-6, atol=1e-6
+    )
+    limit = upper_limit(workspace.spec, cl=0.9).poi.upper_limit
+    assert cls_limit(config, theirs.data("obsData"), limit) == pytest.approx(
+        limit, rel=1e-3
     )
 
 

@@ -18,74 +18,14 @@ from nuem.analysis.exchange.hs3 import to_hs3
 from nuem.analysis.inference.asymptotic import asymptotic_cls
 from nuem.analysis.inference.likelihood import Likelihood
 
+from .workspaces import LINKS, interfering
+
 ROOT = pytest.importorskip("ROOT")
-
-LINKS = {
-    "g_lin": {"parameter": "g", "power": 1},
-    "g_quad": {"parameter": "g", "power": 2},
-}
-
-
-def workspace(seed: int) -> dict[str, Any]:
-    rng = np.random.default_rng(seed)
-    bins = int(rng.integers(2, 8))
-    background = rng.uniform(40, 200, bins)
-    signal = rng.uniform(5, 30, bins)
-    tilt = rng.uniform(-0.1, 0.1, bins) * background
-    up, down = rng.uniform(0.02, 0.2, 2)
-    flux = {"name": "flux", "type": "normsys", "data": {"hi": 1 + up, "lo": 1 - down}}
-    shape = {
-        "hi_data": (background + tilt).tolist(),
-        "lo_data": (background - 1.3 * tilt).tolist(),
-    }
-    return {
-        "version": "1.0.0",
-        "channels": [
-            {
-                "name": "c",
-                "samples": [
-                    {
-                        "name": name,
-                        "data": data.tolist(),
-                        "modifiers": [
-                            {"name": factor, "type": "normfactor", "data": None},
-                            flux,
-                        ],
-                    }
-                    for name, factor, data in (
-                        ("em", "g_quad", signal),
-                        ("int", "g_lin", -0.4 * signal),
-                    )
-                ]
-                + [
-                    {
-                        "name": "b",
-                        "data": background.tolist(),
-                        "modifiers": [
-                            {"name": "tilt", "type": "histosys", "data": shape}
-                        ],
-                    }
-                ],
-            }
-        ],
-        "observations": [
-            {"name": "c", "data": rng.poisson(background).astype(float).tolist()}
-        ],
-        "measurements": [
-            {
-                "name": "m",
-                "config": {
-                    "poi": "g_lin",
-                    "parameters": [{"name": "g_lin", "bounds": [[-10.0, 10.0]]}],
-                },
-            }
-        ],
-    }
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_same_differences_of_the_likelihood(seed: int, tmp_path: Path) -> None:
-    spec = workspace(seed)
+    spec = interfering(seed)
     path = tmp_path / "w.hs3.json"
     path.write_text(json.dumps(to_hs3(spec, {"links": LINKS})))
     ROOT.RooMsgService.instance().setGlobalKillBelow(ROOT.RooFit.ERROR)
@@ -110,7 +50,7 @@ def test_the_same_differences_of_the_likelihood(seed: int, tmp_path: Path) -> No
 
 def without_interference(seed: int) -> dict[str, Any]:
     """Return one with a signal strength and errors of single bins instead."""
-    spec = workspace(seed)
+    spec = interfering(seed)
     signal, _, background = spec["channels"][0]["samples"]
     norm = {"name": "mu", "type": "normfactor", "data": None}
     signal["modifiers"] = [norm, signal["modifiers"][1]]
@@ -181,29 +121,3 @@ def test_the_same_limit(seed: int, tmp_path: Path) -> None:
     theirs, _ = root_limit(spec, tmp_path / "w.json", 5, 0.97 * ours, 1.03 * ours)
     print(f"\nlimit {ours:.6f}, ROOT {theirs:.6f}: {theirs / ours - 1:+.1e}")
     assert theirs == pytest.approx(ours, rel=1e-3)
-
-
-def test_pyhs3_has_the_same_differences_of_the_likelihood(tmp_path: Path) -> None:
-    pyhs3 = pytest.importorskip("pyhs3")
-    spec = workspace(0)
-    path = tmp_path / "w.hs3.json"
-    path.write_text(json.dumps(to_hs3(spec, {"links": LINKS})))
-    model = pyhs3.Workspace.load(path).model(
-        "analysis", mode="FAST_COMPILE", progress=False
-    )
-    ours = Likelihood(spec, links=LINKS)
-    counts = np.array(spec["observations"][0]["data"])
-    found = []
-    for g, flux, tilt in ((0.0, 0.0, 0.0), (0.8, 0.5, -0.4), (-1.1, -1.6, 1.8)):
-        point = np.zeros(3)
-        for name, value in (("g", g), ("flux", flux), ("tilt", tilt)):
-            point[ours.index(name)] = value
-        values = {"g": g, "alpha_flux": flux, "alpha_tilt": tilt}
-        theirs = model.logpdf(
-            "model_c",
-            model_c_observed=counts,
-            **{name: np.array(value) for name, value in values.items()},
-        )
-        found.append((ours.twice_nll(point), -2 * float(theirs)))
-    differences = np.diff(np.array(found), axis=0)
-    np.testing.assert_allclose(differences[:, 0], differences[:, 1], rtol=1e-6)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyhf
+import pyhf.utils
 import pytest
 
 from nuem.analysis.exchange.combination import combine, split
-from nuem.analysis.exchange.workspace import Workspace
+from nuem.analysis.exchange.difference import describe, differences
+from nuem.analysis.exchange.workspace import Workspace, read_workspace, validate
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.limits import upper_limit
 from nuem.inputs.correlations import Correlations, load_correlations
@@ -419,3 +423,123 @@ def test_a_control_region_without_signal(turned: bool) -> None:
     names = {n: n for n in model.config.par_order if not n.startswith(("staterror", "fake_rate"))}  # fmt: skip
     assert same_likelihood(spec, made, names, {}, 4) < 1e-9
     assert [m["config"]["poi"] for m in made["measurements"]] == ["mu", "mu"]
+
+
+def spoilt(change: str) -> dict[str, Any]:
+    """Return a workspace with something wrong in it."""
+    spec = counting("c").spec
+    channel, observation = spec["channels"][0], spec["observations"][0]
+    measurement = spec["measurements"][0]
+    if change == "channel twice":
+        spec["channels"].append(deepcopy(channel))
+        spec["observations"].append(deepcopy(observation))
+    elif change == "sample twice":
+        channel["samples"].append(deepcopy(channel["samples"][0]))
+    elif change == "measurement twice":
+        spec["measurements"].append(deepcopy(measurement))
+    elif change == "bins of a sample":
+        channel["samples"][0]["data"].pop()
+    elif change == "bins of a shape":
+        channel["samples"][1]["modifiers"][0]["data"]["hi_data"].pop()
+    elif change == "observed bins":
+        observation["data"].append(1.0)
+    elif change == "negative counts":
+        observation["data"][0] = -1.0
+    elif change == "no observation":
+        spec["observations"] = []
+    elif change == "not the schema":
+        channel["colour"] = "red"
+    else:
+        raise AssertionError(change)
+    return spec
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ("channel twice", "channels.c: channel twice"),
+        ("sample twice", "channels.c.samples: two of one name: found 'em'"),
+        ("measurement twice", "measurements: two of one name: found 'm'"),
+        ("bins of a sample", "incompatible binning"),
+        ("bins of a shape", "c.b.shape: incompatible binning: found 2 bins, expected 3 bins"),
+        ("observed bins", "incompatible binning"),
+        ("negative counts", "observations.c: negative counts: found -1.0, expected 0 or more"),
+        ("no observation", "not a pyhf workspace|observations do not fit"),
+        ("not the schema", "not a pyhf workspace"),
+    ],
+)  # fmt: skip
+def test_bad_workspaces_are_one_line(change: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(spoilt(change)))
+    with pytest.raises(InputError, match=text) as caught:
+        read_workspace(path)
+    assert str(caught.value).startswith(str(path))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_input_without_its_parameter_of_interest() -> None:
+    """Right for a control region, said all the same; nothing is left if no input has it."""
+    a, b = counting("a"), counting("b", n=(88.0, 104.0, 99.0))
+    b.spec["measurements"][0]["config"]["poi"] = "gone"
+    made = combine([a, b])
+    assert "b: no sample has its parameter of interest, gone" in made.report["warnings"]
+    with pytest.raises(InputError, match="no sample of any input"):
+        combine([b])
+
+
+def grid(patches: int) -> tuple[Document, Document]:
+    """Return a background of four regions and a patchset of signals, as searches have them."""
+    rng = np.random.default_rng(9)
+    spec = random_workspace(2)
+    for channel in spec["channels"]:
+        channel["samples"] = [s for s in channel["samples"] if s["name"] != "signal"]
+    spec["measurements"] = spec["measurements"][:1]
+    made = []
+    for k in range(patches):
+        operations = []
+        for index, channel in enumerate(spec["channels"]):
+            data = rng.uniform(0.1, 9.0, len(channel["samples"][0]["data"])).tolist()
+            effects = [{"name": "mu", "type": "normfactor", "data": None},
+                       {"name": "lumi", "type": "lumi", "data": None}]  # fmt: skip
+            operations.append(
+                {"op": "add", "path": f"/channels/{index}/samples/0",
+                 "value": {"name": "signal", "data": data, "modifiers": effects}}
+            )  # fmt: skip
+        made.append({"metadata": {"name": f"p{k}", "values": [k]}, "patch": operations})
+    return spec, {
+        "version": "1.0.0",
+        "metadata": {
+            "references": {"hepdata": "ins1234567"},
+            "digests": {"sha256": pyhf.utils.digest(spec)},
+            "labels": ["mass"],
+            "description": "a grid",
+        },
+        "patches": made,
+    }
+
+
+def test_a_patchset_of_hundreds() -> None:
+    """Patches of a grid, applied by pyhf: told apart, split and combined again."""
+    background, document = grid(300)
+    patches = pyhf.PatchSet(document)
+    whole = pyhf.Workspace(deepcopy(background))
+    patches.verify(whole)
+    seen = set()
+    for name in list(patches.patches)[::60]:
+        spec = dict(patches.apply(whole, name.name))
+        validate(spec, name.name)
+        seen.add(describe(Workspace(spec, name=name.name))["content"])
+        parts = [
+            Workspace(part_by_pyhf(spec, keep), name=f"part{i}")
+            for i, keep in enumerate(pieces(spec, 1))
+        ]
+        made = combine(parts).workspace.spec
+        model = whole.model(patches=[patches[name.name]])
+        names = {n: n for n in model.config.par_order if not n.startswith(("staterror", "fake_rate"))}  # fmt: skip
+        assert same_likelihood(spec, made, names, {}, points=2) < 1e-9
+    assert len(seen) == 5
+    found = differences(
+        Workspace(dict(patches.apply(whole, "p1"))),
+        Workspace(dict(patches.apply(whole, "p2"))),
+    )
+    assert len(found) == len(background["channels"])
