@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nuem.analysis.channel_models import channel_flux, fission_yield
 from nuem.analysis.inference.chisquare import ChiSquare
-from nuem.analysis.reproduction.edges import allowed, rise_at
+from nuem.analysis.inference.islands import allowed, rise_at
 from nuem.analysis.reproduction.task import Outcome, Task, channels_with_source
 from nuem.inputs.catalogue import Channel
 from nuem.inputs.errors import InputError

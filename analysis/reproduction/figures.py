@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.exposure import stated_exposure
+from nuem.analysis.inference.islands import allowed, rise_at, scaled
 from nuem.analysis.reproduction.audit import find
 from nuem.analysis.reproduction.belts import belt_of, setting
 from nuem.analysis.reproduction.counting import counting_chi2
-from nuem.analysis.reproduction.edges import allowed, rise_at, scaled
 from nuem.analysis.reproduction.on_off import expected_background, on_and_off, residual
 from nuem.analysis.reproduction.pulls import solar_plane
 from nuem.analysis.reproduction.rows import Interval, Row

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nuem.analysis.background import component_counts, present, time_factor
 from nuem.analysis.exposure import stated_exposure
 from nuem.analysis.inference.chisquare import ChiSquare, Pull
-from nuem.analysis.reproduction.edges import allowed, rise_at
+from nuem.analysis.inference.islands import allowed, rise_at
 from nuem.analysis.reproduction.rows import Interval
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.inputs.backgrounds import Lines

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nuem.analysis.channel_models import channel_flux
 from nuem.analysis.exposure import stated_exposure
 from nuem.analysis.inference.chisquare import ChiSquare, Pull
-from nuem.analysis.reproduction.edges import allowed, rise_at
+from nuem.analysis.inference.islands import allowed, lowest, rise_at
 from nuem.analysis.reproduction.on_off import expected_background
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.inputs.catalogue import bin_edges, channels
@@ -153,14 +153,11 @@ def extent(plane: Plane, flavour: str, second: str) -> tuple[float, float]:
     from scipy.optimize import brentq
 
     single = allowed(plane.chi2(flavour), _TWO_PARAMETERS)
-    other = allowed(plane.chi2(second), _TWO_PARAMETERS)
-    reach = 3.0 * max(abs(end) for island in other for end in island)
     low, high = single[0][0], single[-1][1]
     unit = max(abs(low), abs(high))
 
     def height(x: float) -> float:
-        profiled = plane.chi2(second, {flavour: x * unit})
-        return profiled.best_fit(-reach, reach)[1] - _TWO_PARAMETERS
+        return lowest(plane.chi2(second, {flavour: x * unit}))[1] - _TWO_PARAMETERS
 
     ends = []
     for start in (low / unit, high / unit):
