@@ -19,7 +19,7 @@ from nuem.analysis.inference.islands import allowed, rise_at
 from nuem.analysis.reproduction.rows import Interval
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.inputs.backgrounds import Lines
-from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.catalogue import Channel, bin_edges, channels, used_bins
 from nuem.inputs.errors import InputError
 from nuem.inputs.literature import Variant
 from nuem.inputs.schema import Experiment
@@ -121,7 +121,7 @@ def residual(task: Task, experiment: Experiment) -> Residual:
 
     The word ``off`` says whether OFF counts fluctuate (``counted``) or are a ``smooth``
     model, ``response`` whether the signal is that of the ``file`` or of a ``perfect``
-    detector; numbers ``mask-low-NAME`` and ``mask-high-NAME`` leave bins out.
+    detector.
     """
     on, off = on_and_off(experiment)
     edges = bin_edges(experiment.observables[0])
@@ -140,11 +140,7 @@ def residual(task: Task, experiment: Experiment) -> Residual:
     symbol = experiment.coupling.symbol
     zero = np.zeros(edges.size - 1)
     signal = np.array([zero, terms.get(symbol, zero), terms[f"{symbol}^2"]])
-    used = np.ones(edges.size - 1, dtype=bool)
-    name = experiment.name
-    if task.number(f"mask-low-{name}") is not None:
-        low, high = task.need(f"mask-low-{name}"), task.need(f"mask-high-{name}")
-        used = (edges[1:] <= low + 1e-9) | (edges[:-1] >= high - 1e-9)
+    used = used_bins(experiment.observables[0])
     return Residual(edges, signal, variance, used)
 
 
