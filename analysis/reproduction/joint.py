@@ -17,7 +17,8 @@ from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.profile import profile
 from nuem.analysis.modelling import build_workspace
 from nuem.analysis.prediction import predict
-from nuem.analysis.reproduction.on_off import expected_background
+from nuem.analysis.reproduction.on_off import expected_background, implied
+from nuem.analysis.reproduction.rows import Interval
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.analysis.stages import set_limit
 from nuem.inputs.backgrounds import Background
@@ -105,8 +106,10 @@ def joint(task: Task) -> Outcome:
         steps[f"one parameter {group['name']}"] = (
             f"{', '.join(group['parameters'])} (rho {group['rho']:g})"
         )
+    found: tuple[Interval, ...] = ((None, _one_sided(workspace)),)
+    steps |= implied(task, found)
     return Outcome(
-        ((None, _one_sided(workspace)),),
+        found,
         "-2 ln(profile likelihood ratio) < 1.2816^2 in q^2 (one-sided, Asimov, 90 % CL)",
         steps,
     )

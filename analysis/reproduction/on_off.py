@@ -29,6 +29,7 @@ __all__ = [
     "RATIO_FORMULA",
     "Residual",
     "expected_background",
+    "implied",
     "limit_of",
     "on_off",
     "ratio",
@@ -201,7 +202,24 @@ def _statistic(task: Task, values: tuple[Interval, ...]) -> str:
 def on_off(task: Task) -> Outcome:
     """Limit on the coupling from the residual."""
     values, steps = limit_of(task, task.experiment)
-    return Outcome(values, _statistic(task, values), steps)
+    return Outcome(values, _statistic(task, values), steps | implied(task, values))
+
+
+def implied(task: Task, values: tuple[Interval, ...]) -> dict[str, float]:
+    """Factor on all backgrounds with which an upper limit would be the published one.
+
+    The variance is proportional to the background, and the limit goes with its fourth
+    root.
+    """
+    limits = [v[0] for v in (task.row.published, values) if v and v[0][0] is None]
+    if len(limits) < 2 or task.row.inputs != "assumed":
+        return {}
+    there, here = limits[0][1], limits[1][1]
+    assert there is not None
+    assert here is not None
+    return {
+        "factor on the background that gives the published limit": (there / here) ** 4
+    }
 
 
 def ratio(task: Task) -> Outcome:

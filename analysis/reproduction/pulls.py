@@ -87,7 +87,8 @@ def solar_plane(task: Task) -> Plane:
 
     Words: ``error`` is ``counting``, or ``sm`` or ``total`` for the share
     ``uncertainty`` of the rate of the Standard Model, or of this and the background, in
-    each bin; ``background`` is ``known`` or ``free``.
+    each bin; or ``common`` for counting errors and the share as one factor on the
+    predicted rate of all bins. ``background`` is ``known``, ``free`` or ``none``.
     """
     experiment = task.experiment
     (channel,) = channels(experiment)
@@ -108,9 +109,15 @@ def solar_plane(task: Task) -> Plane:
             name: exposure * v - terms[name] for name, v in moved.coefficients.items()
         }
     background = exposure * expected_background(experiment, channel, edges)
+    if task.word("background", "known") == "none":
+        background = np.zeros_like(background)
     word = task.word("error", "counting")
     if word == "counting":
         error = np.sqrt(background)
+    elif word == "common":
+        error = np.sqrt(terms["1"] + background)
+        share = task.need("uncertainty")
+        pulls["uncertainty"] = {name: share * v for name, v in terms.items()}
     elif word == "sm":
         error = task.need("uncertainty") * terms["1"]
     elif word == "total":
@@ -118,7 +125,7 @@ def solar_plane(task: Task) -> Plane:
     else:
         raise InputError(
             "unknown error", file=task.row.id, field="words.error", found=word,
-            expected="counting, sm or total",
+            expected="counting, sm, total or common",
         )  # fmt: skip
     free = np.diff(edges) if task.word("background", "known") == "free" else None
     return Plane(terms, error, pulls, free)
