@@ -26,7 +26,7 @@ from nuem.analysis.background import (
 from nuem.analysis.channel_models import nuisance_name
 from nuem.analysis.exposure import Exposure
 from nuem.inputs.backgrounds import Background
-from nuem.inputs.catalogue import Channel
+from nuem.inputs.catalogue import Channel, used_bins
 from nuem.inputs.errors import InferenceError
 from nuem.inputs.schema import Experiment
 
@@ -204,6 +204,8 @@ def fit_backgrounds(
 
     model = _Expectation(experiment, channels, exposures, signal, edges)
     counts = np.concatenate([observed[c.name] for c in channels])
+    used = np.tile(used_bins(experiment.observables[0]), len(channels))
+    counts = counts[used]
     saturated = 2 * np.sum(counts * np.log(np.where(counts > 0, counts, 1.0)) - counts)
     names = [*model.norms, *(p.name for p in model.parameters), *model.pulls]
     split = np.cumsum([len(model.norms), len(model.parameters), len(model.pulls)])
@@ -214,7 +216,7 @@ def fit_backgrounds(
             return float("nan")
         norm, shape, pull, _ = np.split(x, split)
         value = saturated + _twice_poisson(
-            counts, model(norm, shape, pull, float(x[-1]))
+            counts, model(norm, shape, pull, float(x[-1]))[used]
         )
         value += np.sum(pull**2)
         return float(value + sum(((x[i] - 1) / width) ** 2 for i, width in widths))
@@ -233,7 +235,7 @@ def fit_backgrounds(
         else:
             ends = parameter.nominal / 10, parameter.nominal * 10
         minuit.limits[parameter.name] = ends
-    with_signal = bool(model.signal.any())
+    with_signal = bool(model.signal[used].any())
     minuit.fixed["mu"] = not with_signal
     minuit.strategy = 1
     minuit.migrad(ncall=20000)

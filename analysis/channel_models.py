@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "channel_flux",
     "channel_response",
+    "fission_yield",
     "nuisance_name",
     "response_matrices",
     "signal_options",
@@ -52,6 +53,35 @@ def channel_flux(experiment: Experiment, channel: Channel) -> Flux | None:
     return total
 
 
+def fission_yield(experiment: Experiment) -> float:
+    """Antineutrinos of one fission in the core of an experiment, captures included.
+
+    Raises
+    ------
+    InputError
+        If its only source is no reactor.
+
+    Examples
+    --------
+    >>> from nuem.inputs.catalogue import load_experiment
+    >>> round(fission_yield(load_experiment("texono-pcge")), 2)
+    7.24
+    """
+    from nuem.models.flux import per_fission
+
+    source = experiment.sources[0]
+    if len(experiment.sources) > 1 or not isinstance(source, ReactorSource):
+        raise InputError(
+            "not one reactor", file=experiment.name, field="sources",
+            found=", ".join(s.kind for s in experiment.sources),
+        )  # fmt: skip
+    return per_fission(
+        source.fission_fractions.values, scaling=source.scaling,
+        conversion=source.conversion, captures=_number(source.captures),
+        non_equilibrium=float(source.non_equilibrium),
+    ).integrate()  # fmt: skip
+
+
 def _source_flux(source: Source) -> Flux:
     from nuem.models.flux import reactor_flux, sns_flux, solar_flux, spent_fuel_flux
 
@@ -64,7 +94,9 @@ def _source_flux(source: Source) -> Flux:
             power_gw=_number(source.power),
             distance_m=_number(source.distance),
             fractions=source.fission_fractions.values,
+            scaling=source.scaling,
             conversion=source.conversion,
+            captures=_number(source.captures),
             non_equilibrium=float(source.non_equilibrium),
         )
         return spent_fuel_flux(core) if source.component == "spent-fuel" else core

@@ -18,7 +18,7 @@ from nuem.analysis.background import (
 from nuem.analysis.background_fit import BackgroundFit
 from nuem.analysis.exposure import Exposure
 from nuem.analysis.inference.backend import build_model, pyhf_numpy
-from nuem.inputs.catalogue import Channel
+from nuem.inputs.catalogue import Channel, used_bins
 from nuem.inputs.errors import InferenceError
 from nuem.inputs.schema import Experiment
 
@@ -139,4 +139,5 @@ def _exact(
             component_counts(background, channel, edges, parameter=value + shift)
             - component_counts(background, channel, edges, parameter=value)
         )
-    return change
+    used = used_bins(experiment.observables[0])
+    return {name: counts[used] for name, counts in change.items()}

@@ -18,7 +18,7 @@ from nuem.analysis.inference.limits import Limit
 from nuem.analysis.inference.results import is_signed
 from nuem.analysis.modelling import signal_at
 from nuem.inputs.backgrounds import Lines
-from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.catalogue import Channel, bin_edges, channels, used_bins
 from nuem.inputs.schema import Experiment
 from nuem.inputs.vocabulary import COUPLING_UNIT, Method, Process
 
@@ -51,7 +51,12 @@ class Drawing:
             "status": "simulated" if simulated else "data",
         }
         self._edges = bin_edges(experiment.observables[0])
+        self._used = used_bins(experiment.observables[0])
         self._unit = experiment.observables[0].unit
+        self._header_of_spectra: dict[str, Any] = {
+            **self._header,
+            "masked": [(m.start, m.stop) for m in experiment.observables[0].mask],
+        }
         self._lines = {
             line.label: line.energy.canonical
             for background in experiment.backgrounds
@@ -71,16 +76,25 @@ class Drawing:
 
         titles = self._titles()
         ratio = self._edges[-1] / max(self._edges[0], 1e-9)
+        width = np.diff(self._edges)[self._used]
+        # a decade needs a logarithmic axis, less is better seen on a linear one
+        rates = [
+            np.sum(list(samples.values()), axis=0) / (exposures[name].kg_day * width)
+            for name, samples in fit.expected.items()
+        ]
+        steep = bool(np.max(rates) > 10 * max(np.min(rates), 1e-9))
         figure = spectra(
             edges=self._edges,
-            counts={titles[name]: values for name, values in observed.items()},
+            counts={titles[name]: self._all(n) for name, n in observed.items()},
             exposures={titles[name]: exposures[name].kg_day for name in observed},
             models={
-                titles[name]: {"best fit": np.sum(list(samples.values()), axis=0)}
+                titles[name]: {
+                    "best fit": self._all(np.sum(list(samples.values()), axis=0))
+                }
                 for name, samples in fit.expected.items()
             },
-            lines=self._lines, log_energy=bool(ratio > 10), log=bool(ratio > 10),
-            energy_unit=self._unit, **self._header,
+            lines=self._lines, log_energy=bool(ratio > 10), log=steep,
+            energy_unit=self._unit, **self._header_of_spectra,
         )  # fmt: skip
         return self._save(figure, "spectra")
 
@@ -105,14 +119,13 @@ class Drawing:
 
         def signal(value: float) -> _Array:
             there = signal_at(workspace, value)
-            return np.asarray(
-                np.sum([there[name] for name in on], axis=0) / (on_kgd * width)
-            )
+            total = self._all(np.sum([there[name] for name in on], axis=0))
+            return total / (on_kgd * width)
 
-        counts_on = np.sum([observed[name] for name in on], axis=0)
+        counts_on = self._all(np.sum([observed[name] for name in on], axis=0))
         if off:
             off_kgd = sum(exposures[name].kg_day for name in off)
-            counts_off = np.sum([observed[name] for name in off], axis=0)
+            counts_off = self._all(np.sum([observed[name] for name in off], axis=0))
             # backgrounds that decay differ between the periods: the fit says by how
             # much, so that lines do not pose as signal
             decay = self._background(fit, on) / (on_kgd * width) - self._background(
@@ -141,7 +154,7 @@ class Drawing:
             excluded_name=f"excluded at {limit.cl:.0%} CL",
             lines=self._lines,
             log_energy=bool(self._edges[-1] > 10 * max(self._edges[0], 1e-9)),
-            energy_unit=self._unit, **text, **self._header,
+            energy_unit=self._unit, **text, **self._header_of_spectra,
         )  # fmt: skip
         return self._save(figure, "residual")
 
@@ -354,7 +367,13 @@ class Drawing:
         for name in names:
             for sample, counts in fit.expected[name].items():
                 if sample not in processes:
-                    total += counts
+                    total += self._all(counts)
+        return total
+
+    def _all(self, values: _Array) -> _Array:
+        """Values of the bins that are used among those of all bins, else 0."""
+        total = np.zeros(self._used.size)
+        total[self._used] = values
         return total
 
 

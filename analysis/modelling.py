@@ -34,7 +34,7 @@ from nuem.analysis.exchange.workspace import (
 from nuem.analysis.exposure import Exposure
 from nuem.analysis.prediction import Prediction
 from nuem.inputs.backgrounds import Background, Exponential, FreePerBin
-from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.catalogue import Channel, bin_edges, channels, used_bins
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.schema import Experiment, Systematic
 from nuem.inputs.vocabulary import STANDARD_PROCESSES
@@ -115,10 +115,11 @@ def build_workspace(
         If the backgrounds cannot be fitted or linearised.
     """
     edges = bin_edges(experiment.observables[0])
+    used = used_bins(experiment.observables[0])
     parts = channels(experiment)
     _check(experiment, parts, observed, exposures, prediction, edges)
     reference = experiment.coupling.reference.value
-    if not any(counts.any() for counts in observed.values()):
+    if not any(counts[used].any() for counts in observed.values()):
         raise InferenceError("no events in any channel", file=experiment.name)
     signal = {
         channel.name: _signal_counts(
@@ -151,7 +152,7 @@ def build_workspace(
         if not samples:
             raise InputError("nothing is expected", field=f"channels.{channel.name}")
         models.append(
-            ChannelModel(channel.name, observed[channel.name], tuple(samples))
+            ChannelModel(channel.name, observed[channel.name][used], tuple(samples))
         )
     processes = "+".join(
         signal.process
@@ -237,6 +238,7 @@ def _signal_samples(
     reference: float,
 ) -> list[Sample]:
     exposure = exposures[channel.name].scale * exposures[channel.name].power
+    used = used_bins(experiment.observables[0])
     interferes = _interferes(prediction)
     several = len(prediction.signals[channel.name]) > 1
     samples: list[Sample] = []
@@ -260,14 +262,14 @@ def _signal_samples(
                         expected="a template made from this experiment file",
                     )  # fmt: skip
                 high, low = (
-                    scale * by_power(varied.coefficients, signal.process)[power]
+                    scale * by_power(varied.coefficients, signal.process)[power][used]
                     for varied in signal.variations[name]
                 )
                 modifiers.append(histosys(name, high, low))
             name = signal.process
             if interferes:
                 name = f"{_TERMS[power]}-{signal.process}" if several else _TERMS[power]
-            samples.append(Sample(name, scale * values, tuple(modifiers)))
+            samples.append(Sample(name, scale * values[used], tuple(modifiers)))
     return samples
 
 
@@ -313,6 +315,7 @@ def _component(
         return None
     norm = norm_name(background, channel)
     scale = exposure.scale * factor * _nominal_norm(fit, norm, background)
+    used = used_bins(experiment.observables[0])
     shape = next(
         (p for p in shape_parameters([background]) if p.name in fit.shapes), None
     )
@@ -324,7 +327,7 @@ def _component(
         return scale * component_counts(
             background, channel, edges,
             parameter=parameter, energy_scale=energy, resolution_scale=width,
-        )  # fmt: skip
+        )[used]  # fmt: skip
 
     nominal = counts()
     if background.constraint == "free":
@@ -382,12 +385,13 @@ def _free_bins(
     # an empty bin keeps a content that its factor can move
     pooled = np.maximum(np.sum([observed[c.name] for c in mates], axis=0), 0.5)
     scale = exposures[channel.name].kg_day / exposure
-    nominal: _Array = scale * pooled
+    used = used_bins(experiment.observables[0])
+    nominal: _Array = scale * pooled[used]
 
     def counts(*, energy: float = 1.0, width: float = 1.0) -> _Array:
         if width != 1.0:  # no shape is known that could be smeared
             return nominal
-        return scale * _stretched(pooled, edges, energy)
+        return scale * _stretched(pooled, edges, energy)[used]
 
     name = "_".join(
         ["bins", background.name]
@@ -473,6 +477,7 @@ def _meta(
         (signals[0].nominal for signals in prediction.signals.values() if signals), None
     )
     metadata = dict(first.metadata) if first is not None else {}
+    used = used_bins(experiment.observables[0])
     return {
         "schema": "nuem-workspace-meta-1",
         "experiment": experiment.name,
@@ -502,6 +507,7 @@ def _meta(
                 "exposure_kg_day": exposures[channel.name].kg_day,
                 "edges": edges.tolist(),
                 "unit": experiment.observables[0].unit,
+                **({} if used.all() else {"used": used.tolist()}),
             }
             for channel in parts
         },

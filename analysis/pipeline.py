@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nuem.analysis import figures
 from nuem.analysis.blinding import visible_cut_flow
 from nuem.analysis.exchange.provenance import guard_output, input_files
@@ -31,7 +33,12 @@ from nuem.analysis.stages import (
     set_limit,
     stage_provenance,
 )
-from nuem.inputs.catalogue import bin_edges, load_experiment, segment_edges
+from nuem.inputs.catalogue import (
+    bin_edges,
+    load_experiment,
+    segment_edges,
+    used_bins,
+)
 from nuem.inputs.errors import InputError
 from nuem.inputs.expressions import parse
 from nuem.inputs.files import make_folder, write_json
@@ -325,7 +332,8 @@ def _rates(
     experiment: Experiment, workspace: Workspace, exposures: Mapping[str, Exposure]
 ) -> dict[str, dict[str, float]]:
     """Counts, exposure and mean rate of the channels."""
-    edges = bin_edges(experiment.observables[0])
+    observable = experiment.observables[0]
+    width = float(np.diff(bin_edges(observable))[used_bins(observable)].sum())
     rates = {}
     for name, counts in observed_counts(workspace).items():
         total, exposure = float(counts.sum()), exposures[name].kg_day
@@ -333,7 +341,7 @@ def _rates(
         rates[name] = {
             "counts": total,
             "exposure_kg_day": exposure,
-            "rate": collected / float(edges[-1] - edges[0]),
+            "rate": collected / width,
         }
     return rates
 

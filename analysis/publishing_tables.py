@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,9 +36,14 @@ _SECONDS_PER_DAY = 86400.0
 def _bins(results: Results, channel: str, count: int) -> Column:
     entry = results.channels.get(channel) or {}
     edges = entry.get("edges")
-    if edges is None or len(edges) != count + 1:
+    if edges is None:
         return column("bin", list(range(count)))
-    return binned("measured energy", edges, str(entry.get("unit", "")))
+    made = binned("measured energy", edges, str(entry.get("unit", "")))
+    used = entry.get("used") or [True] * len(made.values)
+    kept = [value for value, use in zip(made.values, used, strict=True) if use]
+    if len(kept) != count:
+        return column("bin", list(range(count)))
+    return replace(made, values=kept)
 
 
 def counts(results: Results) -> Iterator[Table]:

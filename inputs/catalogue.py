@@ -28,6 +28,7 @@ __all__ = [
     "experiment_schema",
     "load_experiment",
     "segment_edges",
+    "used_bins",
 ]
 
 
@@ -138,6 +139,42 @@ def bin_edges(observable: Observable) -> NDArray[np.float64]:
     """
     first, *others = (segment_edges(segment) for segment in observable.binning)
     return np.concatenate([first, *(edges[1:] for edges in others)])
+
+
+def used_bins(observable: Observable) -> NDArray[np.bool_]:
+    """Which bins of an observable are not masked.
+
+    Returns
+    -------
+    ndarray of bool, shape (bins,)
+
+    Raises
+    ------
+    InputError
+        If a masked range does not end at edges of bins, or nothing is left.
+
+    Examples
+    --------
+    >>> gemma = load_experiment("gemma").observables[0]
+    >>> int(used_bins(gemma).sum()), bin_edges(gemma).size - 1
+    (502, 522)
+    """
+    edges = bin_edges(observable)
+    used = np.ones(edges.size - 1, dtype=bool)
+    for number, masked in enumerate(observable.mask):
+        for end in (masked.start, masked.stop):
+            if not np.isclose(edges, end, rtol=0.0, atol=1e-9).any():
+                raise InputError(
+                    "a mask that ends inside a bin",
+                    field=f"observables.{observable.name}.mask.{number}", found=end,
+                    expected="edges of bins",
+                )  # fmt: skip
+        used &= (edges[1:] < masked.start + 1e-9) | (edges[:-1] > masked.stop - 1e-9)
+    if not used.any():
+        raise InputError(
+            "no bin is left", field=f"observables.{observable.name}.mask"
+        )  # fmt: skip
+    return used
 
 
 def segment_edges(segment: Segment) -> NDArray[np.float64]:

@@ -75,8 +75,9 @@ class PublishedRow(Strict):
     bound : "laboratory" or "indirect"
         Whether a quoted limit is one of the laboratory, or of astrophysics, cosmology or
         the neutrality of matter.
-    inputs : "nominal" or "fitted"
-        Whether a number below was fitted to a published one.
+    inputs : "nominal", "assumed" or "fitted"
+        Whether a number below was fitted to a published one; or one that decides is not
+        in the document, and we assume it.
     procedure : str or None
         What recomputes it; None for a number that is only quoted.
     experiments : list of str
@@ -101,7 +102,7 @@ class PublishedRow(Strict):
     statistic: Text
     sided: Literal["one", "two", "unstated", "none"]
     bound: Literal["laboratory", "indirect"] = "laboratory"
-    inputs: Literal["nominal", "fitted"] = "nominal"
+    inputs: Literal["nominal", "assumed", "fitted"] = "nominal"
     procedure: str | None = None
     experiments: list[str] = Field(default_factory=list)
     numbers: dict[str, Number] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from nuem.inputs.backgrounds import Name
 from nuem.inputs.fields import ExpressionText, Text
 from nuem.inputs.quantities import (
+    Attributed,
     Count,
     Energy,
     Exposure,
@@ -27,6 +28,7 @@ __all__ = [
     "EventVariation",
     "FissionTotal",
     "FriendTree",
+    "Masked",
     "Observable",
     "PowerColumn",
     "RatioTotal",
@@ -54,14 +56,37 @@ class Segment(Strict):
         return self
 
 
+class Masked(Attributed):
+    """A range of the observable that no fit uses; both ends are edges of bins."""
+
+    start: float
+    stop: float
+
+    @model_validator(mode="after")
+    def _ascends(self) -> Masked:
+        if not self.start < self.stop:
+            msg = f"{self.start:g} to {self.stop:g} is empty"
+            raise ValueError(msg)
+        return self
+
+
 class Observable(Strict):
-    """What is histogrammed: an expression of branches, and its bins."""
+    """What is histogrammed: an expression of branches, and its bins.
+
+    Attributes
+    ----------
+    binning : list of Segment
+        One after the other, without gaps.
+    mask : list of Masked
+        What is filled and drawn, but left out of fits and workspaces.
+    """
 
     name: Name
     title: Text
     expression: ExpressionText
     unit: Literal["keVee", "keVnr", "keV"]
     binning: list[Segment] = Field(min_length=1)
+    mask: list[Masked] = Field(default_factory=list)
 
     @field_validator("binning")
     @classmethod

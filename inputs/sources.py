@@ -29,6 +29,11 @@ class ReactorSource(Strict):
     of inverse beta decay), ``flux_range`` says which: the whole is then about four times
     larger.
 
+    The spectrum of a fission is that of ``conversion`` above 2 MeV. Below, ``scaling:
+    yields`` makes up the total yield of the isotopes, and ``tabulated`` leaves the
+    published tables as they are. ``captures`` of neutrons in 238U per fission, two
+    antineutrinos each, are 0.60 unless the file says otherwise.
+
     ``component: spent-fuel`` stands for the spent fuel beside such a core, which has
     weights of its own: it shines in OFF.
     """
@@ -37,6 +42,8 @@ class ReactorSource(Strict):
     name: Name
     component: Literal["core", "spent-fuel"] = "core"
     conversion: Literal["huber-mueller", "mueller"] = "huber-mueller"
+    scaling: Literal["yields", "tabulated"] = "yields"
+    captures: Fraction | None = None
     non_equilibrium: bool = False
     total_flux: ParticleFlux | None = None
     flux_range: NeutrinoRange | None = None

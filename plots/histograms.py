@@ -9,12 +9,14 @@ import numpy as np
 from nuem.plots.labels import axis_label, energy_ticks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from nuem.plots.style import Series
 
-__all__ = ["draw_points", "draw_step", "energy_axis", "log_floor"]
+__all__ = ["draw_points", "draw_step", "energy_axis", "log_floor", "outside", "shade"]
 
 
 def energy_axis(
@@ -27,6 +29,29 @@ def energy_axis(
     if log:
         energy_ticks(ax)
     ax.set_xlabel(axis_label("Measured energy", unit))
+
+
+def outside(
+    ranges: Sequence[tuple[float, float]], edges: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which bins have their middle in none of some ranges.
+
+    Examples
+    --------
+    >>> outside([(1.0, 2.0)], np.array([0.0, 1.0, 2.0, 3.0])).tolist()
+    [True, False, True]
+    """
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    found = np.ones(middle.size, dtype=bool)
+    for low, high in ranges:
+        found &= (middle < low) | (middle > high)
+    return found
+
+
+def shade(ax: Axes, ranges: Sequence[tuple[float, float]]) -> None:
+    """Shade ranges in grey, behind everything."""
+    for low, high in ranges:
+        ax.axvspan(low, high, facecolor="#ececec", edgecolor="none", zorder=0)
 
 
 def log_floor(rates: list[NDArray[np.float64]]) -> float:
@@ -42,13 +67,14 @@ def draw_points(
     values: NDArray[np.float64],
     both: NDArray[np.float64],
     style: Series,
+    shown: NDArray[np.bool_] | slice = slice(None),
 ) -> Any:
     """Draw points with errors; the horizontal bar is the bin."""
     return ax.errorbar(
-        (edges[1:] + edges[:-1]) / 2,
-        values,
-        xerr=np.diff(edges) / 2,
-        yerr=both,
+        ((edges[1:] + edges[:-1]) / 2)[shown],
+        values[shown],
+        xerr=(np.diff(edges) / 2)[shown],
+        yerr=both[:, shown],
         linestyle="none",
         marker=style.marker,
         color=style.colour,
@@ -60,11 +86,15 @@ def draw_points(
 
 
 def draw_step(
-    ax: Axes, edges: NDArray[np.float64], values: NDArray[np.float64], style: Series
+    ax: Axes,
+    edges: NDArray[np.float64],
+    values: NDArray[np.float64],
+    style: Series,
+    shown: NDArray[np.bool_] | None = None,
 ) -> Any:
     """Draw a curve as a step histogram, without walls down to the axis."""
     return ax.stairs(
-        values,
+        values if shown is None else np.where(shown, values, np.nan),
         edges,
         baseline=None,
         color=style.colour,

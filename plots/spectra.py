@@ -13,7 +13,14 @@ import numpy as np
 
 from nuem.inputs.errors import InputError
 from nuem.plots.checks import array, bin_edges, by_name, errors, vector
-from nuem.plots.histograms import draw_points, draw_step, energy_axis, log_floor
+from nuem.plots.histograms import (
+    draw_points,
+    draw_step,
+    energy_axis,
+    log_floor,
+    outside,
+    shade,
+)
 from nuem.plots.labels import axis_label, experiment_label, scaled_axis
 from nuem.plots.layout import make_room, mark_lines
 from nuem.plots.points import rate
@@ -21,7 +28,7 @@ from nuem.plots.selection import band, cut_flow
 from nuem.plots.style import hep_style, new_figure, series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
@@ -39,6 +46,7 @@ def spectra(
     log: bool = False,
     log_energy: bool = False,
     energy_unit: str = "keVee",
+    masked: Sequence[tuple[float, float]] = (),
     experiment: str = "",
     status: str = "",
     note: str = "",
@@ -61,6 +69,8 @@ def spectra(
         Logarithmic rate and energy.
     energy_unit : str
         ``keVee``, ``keVnr`` or ``keV``.
+    masked : sequence of (float, float)
+        Ranges that no fit uses, in grey.
     experiment, status, note : str
         The line above the axes: ``TEXONO-PCGe``, ``simulated``, right corner.
 
@@ -130,21 +140,22 @@ def spectra(
         else:
             ax.set_ylabel(axis_label("Rate", unit))
             ax.set_yscale("log", nonpositive="clip")
+        shade(ax, masked)
         handles: list[Any] = []
         titles: list[str] = []
         room: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         for index, (name, (value, error)) in enumerate(points.items()):
-            handles.append(
-                draw_points(ax, all_edges[name], value, error, series(index))
-            )
+            where = all_edges[name]
+            used = outside(masked, where)
+            handles.append(draw_points(ax, where, value, error, series(index), used))
             titles.append(name)
-            room.append((all_edges[name], value + error[1]))
+            room.append((where, value + error[1]))
         for index, (title, where, value) in enumerate(curves):
             # Colours go on after the points', lines begin with the plain one.
             style = replace(
                 series(index + len(names)), linestyle=series(index).linestyle
             )
-            handles.append(draw_step(ax, where, value, style))
+            handles.append(draw_step(ax, where, value, style, outside(masked, where)))
             titles.append(title)
             room.append((where, value))
         values = np.concatenate([top for _, top in room])
@@ -180,6 +191,7 @@ def residual(
     lines: Mapping[str, float] | None = None,
     log_energy: bool = False,
     energy_unit: str = "keVee",
+    masked: Sequence[tuple[float, float]] = (),
     experiment: str = "",
     status: str = "",
     note: str = "",
@@ -206,7 +218,7 @@ def residual(
         Signal at the upper limit.
     quantity, values_name, best_fit_name, band_name, excluded_name : str
         The vertical axis, and the entries of the legend.
-    lines, log_energy, energy_unit, experiment, status, note
+    lines, log_energy, energy_unit, masked, experiment, status, note
         As in `spectra`.
 
     Returns
@@ -245,7 +257,9 @@ def residual(
             largest=float(np.max(np.abs(value))),
         )
         ax.axhline(0, color=series(0).colour, linewidth=0.7)
-        handles: list[Any] = [draw_points(ax, where, value, error, series(0))]
+        shade(ax, masked)
+        used = outside(masked, where)
+        handles: list[Any] = [draw_points(ax, where, value, error, series(0), used)]
         titles = [values_name]
         if best_fit_band is not None:
             ends = array("best_fit_band", best_fit_band)
@@ -263,7 +277,7 @@ def residual(
             highs.append(ends[1])
         if best_fit is not None:
             fitted = vector("best_fit", best_fit, size=size)
-            handles.append(draw_step(ax, where, fitted, series(2)))
+            handles.append(draw_step(ax, where, fitted, series(2), used))
             titles.append(best_fit_name)
             lows.append(fitted)
             highs.append(fitted)
@@ -272,7 +286,7 @@ def residual(
             titles.append(band_name)
         if excluded is not None:
             limit = vector("excluded", excluded, size=size)
-            handles.append(draw_step(ax, where, limit, series(1)))
+            handles.append(draw_step(ax, where, limit, series(1), used))
             titles.append(excluded_name)
             lows.append(limit)
             highs.append(limit)

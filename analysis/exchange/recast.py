@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ def recast(
     """
     if len(workspace.spec["measurements"]) != 1:
         raise InputError("several measurements", file=workspace.name, expected="one")
+    signal = _of_used_bins(workspace, signal)
     _check(workspace, signal)
     old = signal_powers(workspace)
     linear = any(1 in by_power for by_power in signal.counts.values())
@@ -92,6 +94,39 @@ def recast(
     _configure(spec, old, linear, definition)
     validate(spec, workspace.name)
     return Workspace(spec, _meta(workspace, spec, definition, linear, warnings, source))
+
+
+def _of_used_bins(workspace: Workspace, signal: Signal) -> Signal:
+    """A template without the bins that the workspace leaves out as masked."""
+    known = (workspace.meta or {}).get("channels") or {}
+    masks = {
+        name: np.asarray(entry["used"], dtype=bool)
+        for name, entry in known.items()
+        if "used" in entry
+    }
+
+    def of_used(channel: str, values: _Array) -> _Array:
+        used = masks.get(channel)
+        whole = used is not None and values.shape == used.shape
+        return np.asarray(values[used]) if whole else values
+
+    return replace(
+        signal,
+        counts={
+            channel: {power: of_used(channel, v) for power, v in by_power.items()}
+            for channel, by_power in signal.counts.items()
+        },
+        variations={
+            channel: {
+                power: {
+                    name: (of_used(channel, up), of_used(channel, down))
+                    for name, (up, down) in varied.items()
+                }
+                for power, varied in by_power.items()
+            }
+            for channel, by_power in signal.variations.items()
+        },
+    )
 
 
 def _check(workspace: Workspace, signal: Signal) -> None:

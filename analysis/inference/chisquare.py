@@ -2,7 +2,8 @@
 
 The prediction and the pulls are polynomials of a coupling g, bin by bin; for each g the
 pulls enter linearly and are solved for. Where the variance depends on g as well, the
-statistic is the plain chi^2, without the logarithm of the variance.
+statistic is the plain chi^2, without the logarithm of the variance. What it allows is
+found by `nuem.analysis.inference.islands`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from nuem.analysis.inference.profile import crossings
 from nuem.inputs.errors import InferenceError, InputError
 
 __all__ = ["ChiSquare", "Pull"]
@@ -59,8 +59,6 @@ class ChiSquare:
     ...                   np.array([[0.0, 0.0], [1.0, 1.0]]))
     >>> model.at([2.0])
     array([2.])
-    >>> [tuple(round(e, 2) for e in i) for i in model.intervals(1.0, -5.0, 5.0)]
-    [(1.29, 2.71)]
     """
 
     values: _Array
@@ -110,42 +108,6 @@ class ChiSquare:
     def at(self, coupling: Sequence[float] | _Array) -> _Array:
         """chi^2 at couplings, shape (n,)."""
         return self.solve(coupling)[0]
-
-    def best_fit(
-        self, low: float, high: float, points: int = 2001
-    ) -> tuple[float, float]:
-        """Global minimum between two couplings: place and chi^2."""
-        from scipy.optimize import minimize_scalar
-
-        grid = np.linspace(low, high, points)
-        k = int(np.argmin(self.at(grid)))
-        found = minimize_scalar(
-            lambda g: float(self.at([g])[0]), method="bounded",
-            bounds=(grid[max(k - 1, 0)], grid[min(k + 1, points - 1)]),
-            options={"xatol": 1e-12 * (high - low)},
-        )  # fmt: skip
-        return float(found.x), float(found.fun)
-
-    def intervals(
-        self, rise: float, low: float, high: float, points: int = 4001
-    ) -> tuple[tuple[float, float], ...]:
-        """Islands between two couplings where chi^2 is at most its minimum plus `rise`.
-
-        Raises
-        ------
-        InferenceError
-            If chi^2 does not rise so far between the two couplings.
-        """
-        best, least = self.best_fit(low, high)
-        grid = np.unique([*np.linspace(low, high, points), best])
-        height = self.at(grid) - least
-        if height[0] <= rise and height[-1] <= rise:
-            raise InferenceError(
-                "no interval in range", field="coupling",
-                found=f"chi^2 rises by {max(height[0], height[-1]):.3g}",
-                expected=f"{rise:.3g}",
-            )  # fmt: skip
-        return crossings(grid, height, rise)
 
 
 def _polynomial(coefficients: _Array, g: _Array) -> _Array:

@@ -94,7 +94,7 @@ def recompute(group: Group, row: PublishedRow, bench: Bench) -> Row:
         tolerance=row.tolerance,
         verdict=verdict(
             published, values("as printed"), values("physical"),
-            tolerance=row.tolerance, fitted=row.inputs == "fitted",
+            tolerance=row.tolerance, inputs=row.inputs,
         ),
         assumptions=tuple(row.assumptions),
         note=row.note,

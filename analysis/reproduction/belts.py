@@ -171,7 +171,9 @@ def setting(task: Task) -> Setting:
     ratio = e_on / e_off
     b_off = model.counts(fitted)
     b_on = ratio * b_off
-    signal = e_on * residual(task, experiment).signal
+    found = residual(task, experiment)
+    # a bin without signal tells nothing of it: that is what a mask is
+    signal = e_on * found.signal * found.used
     variance = b_on * (1.0 + ratio) if word == "counted" else b_on
     reference = experiment.coupling.reference.value
     if signal[1].any():

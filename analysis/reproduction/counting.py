@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.channel_models import channel_flux, fission_yield
 from nuem.analysis.inference.chisquare import ChiSquare
-from nuem.analysis.reproduction.edges import allowed, rise_at
+from nuem.analysis.inference.islands import allowed, rise_at
 from nuem.analysis.reproduction.task import Outcome, Task, channels_with_source
 from nuem.inputs.catalogue import Channel
 from nuem.inputs.errors import InputError
@@ -60,11 +61,9 @@ def polynomial(task: Task, experiment: Experiment) -> _Array:
 
     For a cross section per fission in cm^2 of one electron, else in counts a day.
     """
-    spectrum, name = task.fission_spectrum(experiment)
     total = np.zeros(3)
     for channel in channels_with_source(experiment):
-        terms = task.bench.template(experiment, channel, flux=spectrum, name=name)
-        coefficients = terms.coefficients
+        coefficients = task.bench.template(experiment, channel).coefficients
         total += _weight(experiment, channel) * np.array(
             [coefficients["1"][0], coefficients["q"][0], coefficients["q^2"][0]]
         )
@@ -76,8 +75,11 @@ def _weight(experiment: Experiment, channel: Channel) -> float:
     from nuem.models.isotopes import target
 
     if isinstance(experiment.total, FissionTotal):
+        flux = channel_flux(experiment, channel)
+        assert flux is not None  # channels_with_source saw one
+        per_fission = fission_yield(experiment) / flux.integrate()
         electrons = target(channel.detector.target).electrons_per_kg
-        return 1.0 / (electrons * SECONDS_PER_DAY)
+        return per_fission / (electrons * SECONDS_PER_DAY)
     return channel.mass_kg
 
 

@@ -13,10 +13,19 @@ from nuem.analysis.reproduction.rows import Row
 from nuem.analysis.reproduction.task import Bench, Task
 from nuem.inputs.catalogue import bin_edges
 from nuem.inputs.literature import Group, PublishedRow, Variant
-from nuem.inputs.quantities import Curve, NumberTable, Quantity, statuses
-from nuem.inputs.schema import Experiment
-from nuem.inputs.vocabulary import Convention
+from nuem.inputs.observation import Masked
+from nuem.inputs.quantities import (
+    Curve,
+    NeutrinoRange,
+    NumberTable,
+    Quantity,
+    statuses,
+)
+from nuem.inputs.schema import Experiment, Signal
+from nuem.inputs.sources import ReactorSource, SolarSource, Source
+from nuem.inputs.vocabulary import Convention, Method
 from nuem.models.conventions import convention_notes
+from nuem.models.tables import table
 
 __all__ = ["explain"]
 
@@ -75,8 +84,13 @@ def _lines(
             )
     if row.statistic:
         yield f"  statistic   {row.statistic}"
-    limit = f"agreement within {row.tolerance:.0%} of the published value"
-    yield f"  verdict     {row.verdict} ({limit}, {row.inputs} inputs)"
+    if row.verdict is not None:
+        limit = f"agreement within {row.tolerance:.2g} of the published value"
+        yield f"  verdict     {row.verdict} ({limit}, {row.inputs} inputs)"
+    elif published.procedure is None:
+        yield "  verdict     none: quoted by the document, not recomputed"
+    else:
+        yield f"  verdict     none: the document has no number ({row.inputs} inputs)"
     if row.note:
         yield f"  why         {row.note}"
     for text in row.assumptions:
@@ -104,13 +118,48 @@ def _variant(row: PublishedRow, variant: Variant, bench: Bench) -> Iterator[str]
         yield f"    {key}: {word}"
     for experiment in task.experiments:
         for signal in experiment.signals:
-            method = f", {signal.method}" if signal.method else ""
             yield (
-                f"    {experiment.name}: {signal.process}{method}, "
-                f"convention {signal.convention}, regulator {signal.regulator}"
+                f"    {experiment.name}: {signal.process}, {_choices(signal)}, "
+                f"convention {signal.convention}"
             )
             for note in convention_notes(Convention(signal.convention), signal.process):
                 yield f"      {note}"
+
+
+def _choices(signal: Signal) -> str:
+    """How electrons or nuclei are treated, as far as it matters to the process."""
+    if signal.process.on_nuclei:
+        return f"couplings {signal.couplings}, form factor {signal.form_factor}"
+    words = [f"method {signal.method}", f"sin^2 theta_W {signal.sin2_theta_w:g}"]
+    if signal.method in (Method.EPA, Method.EPA_STEPPED):
+        words.append(f"photoabsorption {signal.photoabsorption}")
+    if signal.method not in (Method.FREE, Method.STEPPED):
+        words.append(f"regulator {signal.regulator}")
+    return ", ".join(words)
+
+
+def _source(source: Source) -> str:
+    if isinstance(source, ReactorSource):
+        below = (
+            "as tabulated"
+            if source.scaling == "tabulated"
+            else "scaled to the total yields"
+        )
+        return (
+            f"{source.name} (reactor): {source.conversion} above 2 MeV, Vogel-Engel below "
+            f"{below}, {_captures(source)}"
+        )
+    if isinstance(source, SolarSource):
+        return f"{source.name}: {source.model}, {', '.join(source.branches)}"
+    return f"{source.name}: pions and muons at rest"
+
+
+def _captures(source: ReactorSource) -> str:
+    if source.captures is None:
+        number = float(table("reactor-spectra")["capture"]["captures_per_fission"])
+    else:
+        number = source.captures.canonical
+    return f"{number:g} captures in 238U per fission"
 
 
 def _inputs(experiment: Experiment) -> Iterator[str]:
@@ -120,11 +169,20 @@ def _inputs(experiment: Experiment) -> Iterator[str]:
         f"    observables.{observable.name}.binning = {edges[0]:g} to {edges[-1]:g} "
         f"{observable.unit}, bins: {edges.size - 1}"
     )
+    for source in experiment.sources:
+        yield f"    sources.{_source(source)}"
     for field, number in statuses(experiment):
+        if field.startswith("simulation."):
+            continue  # of simulated events, which no row has
         if isinstance(number, Quantity):
             value = f"{number.value:g} {number.unit}"
         elif isinstance(number, Curve):
             value = number.expression or f"{len(number.points or ())} points"
+        elif isinstance(number, Masked):
+            value = f"{number.start:g} to {number.stop:g} {observable.unit}"
+        elif isinstance(number, NeutrinoRange):
+            end = "all above" if number.high is None else f"{number.high:g}"
+            value = f"{number.low:g} to {end} {number.unit}"
         elif isinstance(number, NumberTable):
             value = ", ".join(f"{k} {v:g}" for k, v in number.values.items())
         else:

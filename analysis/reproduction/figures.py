@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.exposure import stated_exposure
+from nuem.analysis.inference.islands import allowed, rise_at, scaled
 from nuem.analysis.reproduction.audit import find
 from nuem.analysis.reproduction.belts import belt_of, setting
 from nuem.analysis.reproduction.counting import counting_chi2
-from nuem.analysis.reproduction.edges import allowed, rise_at, scaled
 from nuem.analysis.reproduction.on_off import expected_background, on_and_off, residual
 from nuem.analysis.reproduction.pulls import solar_plane
 from nuem.analysis.reproduction.rows import Interval, Row
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "draw",
     "draw_belts",
+    "draw_flavours",
     "draw_ladder",
     "draw_profiles",
     "draw_regions",
@@ -43,7 +45,14 @@ _LADDER = (
     "nugen-2025/transition/without-fit", "nugen-2025/diagonal/without-fit",
     "*/quoted/*",
 )  # fmt: skip
+#: Groups as the ladder names them.
+_DOCUMENTS = {
+    "chen-2014": "Chen 2014", "nugen-2025": "nuGeN 2025", "basi-2025": "Basi 2025",
+    "parada-2020-electrons": "Parada 2020, electrons",
+    "parada-2020-nuclei": "Parada 2020, nuclei",
+}  # fmt: skip
 _TWO_PARAMETERS = 4.605170185988092
+_NEUTRINOS = {"e": r"\nu_e", "mu": r"\nu_\mu", "tau": r"\nu_\tau"}
 #: Seed of the counts that the residual shows.
 _SEED = 4
 
@@ -63,6 +72,13 @@ def _magnitude(islands: Sequence[Interval]) -> float | None:
         if ends and (low is None or high is None or low <= 0.0 <= high):
             return max(ends)
     return None
+
+
+def _named(system: str) -> str:
+    """The name of a system with its neutrinos as symbols."""
+    for flavour, symbol in _NEUTRINOS.items():
+        system = re.sub(rf"\bnu_{flavour}\b", lambda _, s=symbol: f"${s}$", system)  # type: ignore[misc]
+    return system
 
 
 def draw_ladder(rows: Sequence[Row]) -> Figure:
@@ -86,10 +102,10 @@ def draw_ladder(rows: Sequence[Row]) -> Figure:
         ours = _magnitude(row.physical)
         if ours is None and any(published == rung.published for rung in rungs.values()):
             continue  # quoted by several documents, or recomputed already
-        # "parada-2020-nuclei" is Parada 2020
-        author, year = row.group.split("-")[:2]
-        where = f"{author[:1].upper()}{author[1:]} {year}"
-        source = row.system if row.id in indirect else f"{row.system} ({where})"
+        where = _DOCUMENTS[row.group]
+        source = _named(row.system)
+        if row.id not in indirect:
+            source += f" ({where})"
         rungs[row.id] = Rung(source, published, ours, row.id in indirect)
     return ladder(
         list(rungs.values()), note="published limits, and ours with the correct formula"
@@ -168,8 +184,17 @@ def draw_belts(kind: str, *, bench: Bench | None = None) -> Figure:
     )  # fmt: skip
 
 
-def draw_regions(*, bench: Bench | None = None) -> Figure:
-    """Regions of the charges of nu_e and nu_mu at CDEX-10, correct and as printed."""
+def draw_regions(
+    first: str = "e", second: str = "mu", *, bench: Bench | None = None
+) -> Figure:
+    """Regions of two charges at CDEX-10, correct and as printed.
+
+    Parameters
+    ----------
+    first, second : str
+        Two of the flavours ``e``, ``mu`` and ``tau``.
+    bench : Bench, optional
+    """
     from nuem.plots.comparisons import regions
 
     bench = bench or Bench()
@@ -178,15 +203,44 @@ def draw_regions(*, bench: Bench | None = None) -> Figure:
         plane = solar_plane(_task("basi-2025/cdex-10/e", bench, printed=printed))
         reach = 1.4 * max(
             abs(end)
-            for island in allowed(plane.chi2("e"), _TWO_PARAMETERS)
+            for flavour in (first, second)
+            for island in allowed(plane.chi2(flavour), _TWO_PARAMETERS)
             for end in island
         )
         grid = np.linspace(-reach, reach, 81)
-        rise = np.array([plane.chi2("mu", {"e": x}).at(grid) for x in grid])
+        rise = np.array([plane.chi2(second, {first: x}).at(grid) for x in grid])
         curves[name] = (grid, grid, rise)
     return regions(
-        curves, critical=_TWO_PARAMETERS, names=(r"$q_{\nu_e}$", r"$q_{\nu_\mu}$"),
+        curves, critical=_TWO_PARAMETERS,
+        names=(f"$q_{{{_NEUTRINOS[first]}}}$", f"$q_{{{_NEUTRINOS[second]}}}$"),
         experiment="CDEX-10", status="expectation", note="90% CL, two parameters",
+    )  # fmt: skip
+
+
+def draw_flavours(*, printed: bool = False, bench: Bench | None = None) -> Figure:
+    """Profiles of chi^2 of the charge of each flavour at CDEX-10.
+
+    Parameters
+    ----------
+    printed : bool
+        The formula as printed instead of the correct one.
+    bench : Bench, optional
+    """
+    from nuem.plots.comparisons import profiles
+
+    bench = bench or Bench()
+    plane = solar_plane(_task("basi-2025/cdex-10/e", bench, printed=printed))
+    models = {flavour: plane.chi2(flavour) for flavour in _NEUTRINOS}
+    span = 1.3 * max(
+        abs(end)
+        for model in models.values()
+        for island in allowed(model, _TWO_PARAMETERS)
+        for end in island
+    )
+    grid = np.linspace(-span, span, 401)
+    return profiles(
+        {f"${_NEUTRINOS[f]}$": (grid, model.at(grid)) for f, model in models.items()},
+        span=span, note="CDEX-10, " + ("as printed" if printed else "correct formula"),
     )  # fmt: skip
 
 
@@ -248,7 +302,11 @@ def draw(rows: Sequence[Row], folder: str | Path) -> list[Path]:
                 g, printed=True, bench=bench
             )
     if "basi-2025" in there:
-        made["basi-2025"] = lambda: draw_regions(bench=bench)
+        made["basi-2025-flavours"] = lambda: draw_flavours(bench=bench)
+        for one, other in (("e", "mu"), ("e", "tau"), ("mu", "tau")):
+            made[f"basi-2025-{one}-{other}"] = lambda a=one, b=other: draw_regions(  # type: ignore[misc]
+                a, b, bench=bench
+            )
     if "nugen-2025" in there:
         for kind in ("magnetic", "transition", "diagonal"):
             made[f"nugen-2025-{kind}"] = lambda k=kind: draw_belts(k, bench=bench)  # type: ignore[misc]

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from nuem.analysis.background import component_counts, present, time_factor
 from nuem.analysis.exposure import stated_exposure
 from nuem.analysis.inference.chisquare import ChiSquare, Pull
-from nuem.analysis.reproduction.edges import allowed, rise_at
+from nuem.analysis.inference.islands import allowed, rise_at
 from nuem.analysis.reproduction.rows import Interval
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.inputs.backgrounds import Lines
-from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.catalogue import Channel, bin_edges, channels, used_bins
 from nuem.inputs.errors import InputError
 from nuem.inputs.literature import Variant
 from nuem.inputs.schema import Experiment
@@ -29,6 +29,7 @@ __all__ = [
     "RATIO_FORMULA",
     "Residual",
     "expected_background",
+    "implied",
     "limit_of",
     "on_off",
     "ratio",
@@ -121,7 +122,7 @@ def residual(task: Task, experiment: Experiment) -> Residual:
 
     The word ``off`` says whether OFF counts fluctuate (``counted``) or are a ``smooth``
     model, ``response`` whether the signal is that of the ``file`` or of a ``perfect``
-    detector; numbers ``mask-low-NAME`` and ``mask-high-NAME`` leave bins out.
+    detector.
     """
     on, off = on_and_off(experiment)
     edges = bin_edges(experiment.observables[0])
@@ -140,11 +141,7 @@ def residual(task: Task, experiment: Experiment) -> Residual:
     symbol = experiment.coupling.symbol
     zero = np.zeros(edges.size - 1)
     signal = np.array([zero, terms.get(symbol, zero), terms[f"{symbol}^2"]])
-    used = np.ones(edges.size - 1, dtype=bool)
-    name = experiment.name
-    if task.number(f"mask-low-{name}") is not None:
-        low, high = task.need(f"mask-low-{name}"), task.need(f"mask-high-{name}")
-        used = (edges[1:] <= low + 1e-9) | (edges[:-1] >= high - 1e-9)
+    used = used_bins(experiment.observables[0])
     return Residual(edges, signal, variance, used)
 
 
@@ -205,7 +202,24 @@ def _statistic(task: Task, values: tuple[Interval, ...]) -> str:
 def on_off(task: Task) -> Outcome:
     """Limit on the coupling from the residual."""
     values, steps = limit_of(task, task.experiment)
-    return Outcome(values, _statistic(task, values), steps)
+    return Outcome(values, _statistic(task, values), steps | implied(task, values))
+
+
+def implied(task: Task, values: tuple[Interval, ...]) -> dict[str, float]:
+    """Factor on all backgrounds with which an upper limit would be the published one.
+
+    The variance is proportional to the background, and the limit goes with its fourth
+    root.
+    """
+    limits = [v[0] for v in (task.row.published, values) if v and v[0][0] is None]
+    if len(limits) < 2 or task.row.inputs != "assumed":
+        return {}
+    there, here = limits[0][1], limits[1][1]
+    assert there is not None
+    assert here is not None
+    return {
+        "factor on the background that gives the published limit": (there / here) ** 4
+    }
 
 
 def ratio(task: Task) -> Outcome:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nuem.analysis.reproduction import belts, counting, on_off, pulls, rates, scaling
+from nuem.analysis.reproduction import (
+    belts,
+    counting,
+    joint,
+    on_off,
+    pulls,
+    rates,
+    scaling,
+)
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.inputs.errors import InputError
 
@@ -26,6 +34,7 @@ PROCEDURES: dict[str, Entry] = {
     "combination": Entry(scaling.combination, scaling.COMBINATION_FORMULA),
     "counting": Entry(counting.counting, counting.FORMULA),
     "from-moment": Entry(scaling.from_moment, scaling.MOMENT_FORMULA),
+    "joint-workspace": Entry(joint.joint, joint.FORMULA),
     "massive-neutrino": Entry(
         scaling.moment_of_a_massive_neutrino, scaling.NEUTRINO_FORMULA
     ),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nuem.analysis.channel_models import channel_flux
 from nuem.analysis.exposure import stated_exposure
 from nuem.analysis.inference.chisquare import ChiSquare, Pull
-from nuem.analysis.reproduction.edges import allowed, rise_at
+from nuem.analysis.inference.islands import allowed, lowest, rise_at
 from nuem.analysis.reproduction.on_off import expected_background
 from nuem.analysis.reproduction.task import Outcome, Task
 from nuem.inputs.catalogue import bin_edges, channels
@@ -87,7 +87,8 @@ def solar_plane(task: Task) -> Plane:
 
     Words: ``error`` is ``counting``, or ``sm`` or ``total`` for the share
     ``uncertainty`` of the rate of the Standard Model, or of this and the background, in
-    each bin; ``background`` is ``known`` or ``free``.
+    each bin; or ``common`` for counting errors and the share as one factor on the
+    predicted rate of all bins. ``background`` is ``known``, ``free`` or ``none``.
     """
     experiment = task.experiment
     (channel,) = channels(experiment)
@@ -108,9 +109,15 @@ def solar_plane(task: Task) -> Plane:
             name: exposure * v - terms[name] for name, v in moved.coefficients.items()
         }
     background = exposure * expected_background(experiment, channel, edges)
+    if task.word("background", "known") == "none":
+        background = np.zeros_like(background)
     word = task.word("error", "counting")
     if word == "counting":
         error = np.sqrt(background)
+    elif word == "common":
+        error = np.sqrt(terms["1"] + background)
+        share = task.need("uncertainty")
+        pulls["uncertainty"] = {name: share * v for name, v in terms.items()}
     elif word == "sm":
         error = task.need("uncertainty") * terms["1"]
     elif word == "total":
@@ -118,7 +125,7 @@ def solar_plane(task: Task) -> Plane:
     else:
         raise InputError(
             "unknown error", file=task.row.id, field="words.error", found=word,
-            expected="counting, sm or total",
+            expected="counting, sm, total or common",
         )  # fmt: skip
     free = np.diff(edges) if task.word("background", "known") == "free" else None
     return Plane(terms, error, pulls, free)
@@ -153,14 +160,11 @@ def extent(plane: Plane, flavour: str, second: str) -> tuple[float, float]:
     from scipy.optimize import brentq
 
     single = allowed(plane.chi2(flavour), _TWO_PARAMETERS)
-    other = allowed(plane.chi2(second), _TWO_PARAMETERS)
-    reach = 3.0 * max(abs(end) for island in other for end in island)
     low, high = single[0][0], single[-1][1]
     unit = max(abs(low), abs(high))
 
     def height(x: float) -> float:
-        profiled = plane.chi2(second, {flavour: x * unit})
-        return profiled.best_fit(-reach, reach)[1] - _TWO_PARAMETERS
+        return lowest(plane.chi2(second, {flavour: x * unit}))[1] - _TWO_PARAMETERS
 
     ends = []
     for start in (low / unit, high / unit):

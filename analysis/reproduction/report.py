@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nuem.analysis.reproduction.rows import VERDICTS, Interval, Row
+from nuem.analysis.reproduction.rows import KINDS, VERDICTS, Interval, Row
 from nuem.inputs.literature import load_published
 
 __all__ = ["interval_text", "markdown", "summary", "table"]
@@ -39,10 +39,10 @@ def _values(intervals: Sequence[Interval], limit: int | None = None) -> str:
 
 
 def summary(rows: Iterable[Row]) -> dict[str, int]:
-    """Number of rows of each verdict, in the order of `VERDICTS`."""
-    count = dict.fromkeys(VERDICTS, 0)
+    """Number of rows of each verdict, and of those that compare nothing."""
+    count = dict.fromkeys((*VERDICTS, *KINDS[1:]), 0)
     for row in rows:
-        count[row.verdict] += 1
+        count[row.verdict or row.kind] += 1
     return {name: number for name, number in count.items() if number}
 
 
@@ -52,7 +52,7 @@ def table(rows: Sequence[Row]) -> str:
     lines = [
         (
             row.id, _values(row.published, 1), _values(row.as_printed, 1),
-            _values(row.physical, 1), row.unit, row.verdict,
+            _values(row.physical, 1), row.unit, row.verdict or f"({row.kind})",
         )
         for row in rows
     ]  # fmt: skip
@@ -87,14 +87,14 @@ def markdown(rows: Sequence[Row]) -> str:
         for name, caption in _FIGURES.get(group, {}).items():
             lines += [f"![{caption}](figures/reproduction-{name}.png)", ""]
         lines += [
-            "| row | published | as printed | physical | unit | verdict | why |",
-            "|---|---|---|---|---|---|---|",
+            "| row | published | as printed | physical | unit | verdict | inputs | why |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         for row in own:
             cells = (
                 f"`{row.id.partition('/')[2]}`", _values(row.published),
-                _values(row.as_printed), _values(row.physical), row.unit, row.verdict,
-                row.note,
+                _values(row.as_printed), _values(row.physical), row.unit,
+                row.verdict or f"({row.kind})", row.inputs, row.note,
             )  # fmt: skip
             lines.append("| " + " | ".join(map(_cell, cells)) + " |")
         lines += ["", "What the rows assume, and how limits were set:", ""]
@@ -124,7 +124,12 @@ _FIGURES = {
         "parada-2020-nuclei": "Profiles of chi^2 with the correct formula",
         "parada-2020-nuclei-as-printed": "Profiles of chi^2 with the printed formula",
     },
-    "basi-2025": {"basi-2025": "Regions of two charges"},
+    "basi-2025": {
+        "basi-2025-flavours": "Profiles of chi^2 of the charge of each flavour",
+        "basi-2025-e-mu": "Regions of the charges of nu_e and nu_mu",
+        "basi-2025-e-tau": "Regions of the charges of nu_e and nu_tau",
+        "basi-2025-mu-tau": "Regions of the charges of nu_mu and nu_tau",
+    },
     "nugen-2025": {
         "nugen-2025-magnetic": "Belts of the magnetic moment",
         "nugen-2025-transition": "Belts of the transition charge",
@@ -148,15 +153,17 @@ reproduced as printed
 : the printed formula does, the correct one does not.
 
 matched with fitted inputs
-: one of them does, with an input that was fitted to a published number. This shows what
-  the number would follow from, and is no confirmation.
+: one of them does, with an input that was fitted to a published number (`inputs` is
+  `fitted`), or that the document does not give and we assume within a range that the
+  tolerance of the row covers (`assumed`; `--explain` says what value would give the
+  published number). This shows what the number would follow from, and is no confirmation.
 
 not reproduced
 : neither does. That says nothing of where the difference comes from.
 
-quoted, computed
-: a number of others that the document quotes and that is not recomputed; a number of
-  ours for which the document has a plot at most.
+Rows in brackets have no verdict: a number of others that the document quotes and that is
+not recomputed (quoted); a number of ours for which the document has a plot at most
+(computed).
 
 An interval with several islands is several intervals: a coupling that interferes with the
 weak amplitude has a mirror solution, where both amplitudes together come to the negative of

@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["VERDICTS", "Interval", "Row", "agree", "verdict"]
+__all__ = ["KINDS", "VERDICTS", "Interval", "Row", "agree", "verdict"]
 
 #: Low and high end; None for an open one. A number is an interval without length.
 Interval = tuple[float | None, float | None]
 
-#: What a comparison can come to; the last two are rows without one.
+#: What a comparison can come to.
 VERDICTS = (
     "reproduced",
     "reproduced as printed",
     "matched with fitted inputs",
     "not reproduced",
-    "quoted",
-    "computed",
 )
+#: Rows that compare, and those that cannot: only published, or only ours.
+KINDS = ("compared", "quoted", "computed")
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,12 @@ class Row:
     published_statistic, statistic : str
         How they were set, sidedness included: there, and here.
     inputs : str
-        ``nominal``, or ``fitted`` where a number was fitted to a published one.
+        ``nominal``; ``fitted`` where a number was fitted to a published one;
+        ``assumed`` where one that decides is not in the document.
     tolerance : float
         Largest relative difference that the verdict calls agreement.
-    verdict : str
+    verdict : str or None
+        One of `VERDICTS`; None for a row that compares nothing.
     assumptions : tuple of str
     note : str
     steps : dict
@@ -65,10 +67,17 @@ class Row:
     statistic: str
     inputs: str
     tolerance: float
-    verdict: str
+    verdict: str | None
     assumptions: tuple[str, ...] = ()
     note: str = ""
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """``compared``, ``quoted`` (published alone) or ``computed`` (ours alone)."""
+        if self.verdict is not None:
+            return "compared"
+        return "quoted" if self.published else "computed"
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object of ``nuem reproduce``."""
@@ -88,6 +97,7 @@ class Row:
             "statistic": self.statistic,
             "inputs": self.inputs,
             "tolerance": self.tolerance,
+            "kind": self.kind,
             "verdict": self.verdict,
             "assumptions": list(self.assumptions),
             "note": self.note,
@@ -125,27 +135,28 @@ def verdict(
     physical: Sequence[Interval],
     *,
     tolerance: float,
-    fitted: bool,
-) -> str:
-    """What the comparison comes to.
+    inputs: str,
+) -> str | None:
+    """What the comparison comes to; None where there is nothing to compare.
 
-    A number that needs a fitted input is never called reproduced, and one that needs
-    the formula as printed only as printed.
+    A number that needs a fitted input is never called reproduced, nor is one that needs
+    an input that the document does not give; and one that needs the formula as printed
+    only as printed.
 
     Examples
     --------
     >>> verdict([(None, 1.0)], [(None, 1.01)], [(None, 137.0)], tolerance=0.05,
-    ...         fitted=False)
+    ...         inputs="nominal")
     'reproduced as printed'
+    >>> verdict([(None, 1.0)], [], [(None, 1.01)], tolerance=0.05, inputs="assumed")
+    'matched with fitted inputs'
     """
-    if not published:
-        return "computed"
-    if not as_printed and not physical:
-        return "quoted"
+    if not published or not (as_printed or physical):
+        return None
     right = agree(published, physical, tolerance)
     literal = agree(published, as_printed, tolerance)
     if not (right or literal):
         return "not reproduced"
-    if fitted:
+    if inputs != "nominal":
         return "matched with fitted inputs"
     return "reproduced" if right else "reproduced as printed"

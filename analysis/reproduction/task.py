@@ -13,7 +13,6 @@ from nuem.inputs.catalogue import Channel, bin_edges, channels, load_experiment
 from nuem.inputs.errors import InputError
 from nuem.inputs.literature import Number, PublishedRow, Variant
 from nuem.inputs.schema import Experiment
-from nuem.inputs.sources import ReactorSource
 
 if TYPE_CHECKING:
     from nuem.models.flux.spectrum import Flux
@@ -59,7 +58,6 @@ class Bench:
     progress: Callable[[str], None] = lambda _: None
     _templates: dict[str, Template] = field(default_factory=dict, repr=False)
     _experiments: dict[str, Experiment] = field(default_factory=dict, repr=False)
-    _spectra: dict[str, Flux] = field(default_factory=dict, repr=False)
     belts: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def experiment(self, name: str, changes: Mapping[str, Any]) -> Experiment:
@@ -204,37 +202,6 @@ class Task:
                 field="experiments", found=len(found),
             )  # fmt: skip
         return found[0]
-
-    def fission_spectrum(self, experiment: Experiment) -> tuple[Flux, str]:
-        """Antineutrinos of one fission of the reactor, and a name of the choices.
-
-        The words ``scaling`` and ``captures`` choose between the total yield and the
-        tables as they stand, and whether captures in 238U are in.
-
-        Raises
-        ------
-        InputError
-            If the source is no reactor.
-        """
-        from nuem.models.flux import per_fission
-
-        source = experiment.sources[0]
-        if not isinstance(source, ReactorSource):
-            raise InputError(
-                "no reactor", file=experiment.name, field="sources", found=source.kind
-            )
-        scaling = self.word("scaling", "yields")
-        captures = self.word("captures", "yes")
-        fractions = source.fission_fractions.values
-        name = f"per fission of {fractions}, {scaling}, captures {captures}"
-        key = f"{source.conversion}, {name}"
-        spectra = self.bench._spectra
-        if key not in spectra:
-            spectra[key] = per_fission(
-                fractions, scaling=scaling, conversion=source.conversion,
-                captures={"yes": None, "no": 0.0}[captures],
-            )  # fmt: skip
-        return spectra[key], name
 
 
 def channels_with_source(experiment: Experiment) -> list[Channel]:

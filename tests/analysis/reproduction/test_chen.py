@@ -97,3 +97,41 @@ def test_factors_of_the_projection_multiply(rows: dict[str, Row]) -> None:
     assert values["flux"] == pytest.approx((0.64 / 2.7) ** 0.5, rel=1e-3)
     product = values["flux"] * values["errors"] * values["threshold"]
     assert product == pytest.approx(values["all"], rel=1e-9)
+
+
+def test_one_workspace_gives_what_the_weights_give(rows: dict[str, Row]) -> None:
+    row = rows["combined/workspace"]
+    assert upper(row) == pytest.approx(upper(rows["combined/ours"]), rel=0.01)
+    steps = row.steps["physical"]
+    # flux errors of 3 % and Poisson counts move it by less than 1 %
+    assert 1e12 * steps["weights L^-4, e"] == pytest.approx(upper(row), rel=0.005)
+    # CLs without signal: 1.6449 standard deviations instead of 1.2816, in q^2
+    ratio = steps["median CLs limit, e"] / steps["weights L^-4, e"]
+    assert ratio == pytest.approx((1.6449 / 1.2816) ** 0.5, rel=0.005)
+    assert "texono-hpge:reactor-flux" in steps["one parameter kuo-sheng-flux"]
+    assert "gemma" not in steps["one parameter kuo-sheng-flux"]
+    # shapes that are known tell more than bins that are free
+    assert upper(rows["combined/workspace-shapes"]) < upper(row)
+    stepped = rows["combined/workspace-epa-stepped"]
+    assert upper(stepped) == pytest.approx(upper(row), rel=0.15)
+    printed = stepped.as_printed[0][1]
+    assert printed is not None
+    # nearly all of the signal is counted per electron: 32 times too often
+    assert 1e12 * printed == pytest.approx(upper(stepped) / 32**0.5, rel=0.08)
+
+
+def test_absolute_limits_claim_no_more_than_a_match(rows: dict[str, Row]) -> None:
+    for system, published in (("texono-hpge", 8.8), ("gemma", 1.1)):
+        for name in ("fea", "atomic", "epa-stepped", "fea-smooth-off"):
+            assert rows[f"{system}/{name}"].inputs == "assumed"
+            assert rows[f"{system}/{name}"].verdict == "matched with fitted inputs"
+        # the published limit lies between a counted and a smooth OFF
+        high = rows[f"{system}/fea"].published[0][1]
+        assert high is not None
+        smooth = upper(rows[f"{system}/fea-smooth-off"])
+        assert smooth < 1e12 * high < upper(rows[f"{system}/fea"])
+        # the background that one column implies gives the other one
+        fitted = rows[f"{system}/atomic-fitted"]
+        assert fitted.verdict == "matched with fitted inputs"
+        assert upper(fitted) == pytest.approx(published, rel=0.04)
+    assert rows["texono-pcge/atomic"].verdict == "not reproduced"

@@ -8,8 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from nuem.analysis.cli.reproducing import reproduce
+from nuem.analysis.reproduction.audit import find
+from nuem.analysis.reproduction.explain import explain
 from nuem.analysis.reproduction.rows import VERDICTS, agree, verdict
 from nuem.inputs.errors import InputError
+from nuem.inputs.literature import published_groups
 
 ROW = "parada-2020-nuclei/conus/statistical-fitted"
 FIELDS = {
@@ -50,6 +53,48 @@ def test_explain_traces_every_number() -> None:
         assert part in text
 
 
+@pytest.fixture(scope="module")
+def explained() -> dict[str, str]:
+    """Return what --explain says of every row."""
+    texts: dict[str, str] = {}
+    for group in published_groups():
+        for text in explain(group).split("\n\n"):
+            texts[text.partition(":")[0]] = text
+    return texts
+
+
+def test_every_row_is_explained(explained: dict[str, str]) -> None:
+    assert len(explained) == len(find())
+    for group, row in find():
+        text = explained[f"{group.name}/{row.id}"]
+        assert f"  document    {group.document.citation}" in text
+        assert f"  place       {row.place}" in text
+        assert "  verdict     " in text
+        assert " = table (" not in text
+        assert "simulation." not in text
+        if row.procedure is None:
+            assert "none: quoted" in text
+            continue
+        assert f"  procedure   {row.procedure}\n    " in text
+        for name, number in row.numbers.items():
+            assert f"number      {name} = {number.value:g} {number.unit}" in text
+            assert number.source in text
+        for name in row.experiments:
+            assert f"  experiment  {name} (" in text
+            assert f"    {name}: " in text
+            assert "convention " in text
+        if row.experiments:
+            assert "sources." in text
+            assert "binning = " in text
+
+
+def test_explain_says_what_background_would_do(explained: dict[str, str]) -> None:
+    text = explained["chen-2014/gemma/fea"]
+    (line,) = [s for s in text.splitlines() if "factor on the background" in s][-1:]
+    assert float(line.rpartition(" ")[2]) == pytest.approx((2.1 / 2.52) ** 4, rel=0.03)
+    assert "mask.0 = 9.4 to 11.4 keVee (assumed: lines of cosmogenic isotopes)" in text
+
+
 def test_table_counts_the_verdicts() -> None:
     text = call("parada-2020-nuclei/conus")
     assert text.rstrip().endswith(
@@ -75,17 +120,18 @@ def test_verdicts_follow_from_the_numbers() -> None:
 
     def of(
         printed: list[tuple[float, float]], right: list[tuple[float, float]],
-        *, fitted: bool = False,
-    ) -> str:  # fmt: skip
-        return verdict(there, printed, right, tolerance=0.05, fitted=fitted)
+        *, inputs: str = "nominal",
+    ) -> str | None:  # fmt: skip
+        return verdict(there, printed, right, tolerance=0.05, inputs=inputs)
 
     assert of(near, near) == "reproduced"
     assert of(near, far) == "reproduced as printed"
-    assert of(near, near, fitted=True) == "matched with fitted inputs"
-    assert of(far, far, fitted=True) == "not reproduced"
+    for inputs in ("fitted", "assumed"):
+        assert of(near, near, inputs=inputs) == "matched with fitted inputs"
+        assert of(far, far, inputs=inputs) == "not reproduced"
     assert of(far, []) == "not reproduced"
-    assert of([], []) == "quoted"
-    assert verdict([], near, near, tolerance=0.05, fitted=False) == "computed"
+    assert of([], []) is None
+    assert verdict([], near, near, tolerance=0.05, inputs="nominal") is None
 
 
 def test_agreement_is_relative_and_both_ends_count() -> None:

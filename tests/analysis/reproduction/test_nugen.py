@@ -42,7 +42,7 @@ def test_tuned_set(rows: dict[str, Row], name: str) -> None:
             assert ours == pytest.approx(there, rel=tolerance, abs=0)
     assert row.verdict == "matched with fitted inputs"
     # the untuned one stands beside it, under its own verdict
-    assert rows[name].inputs == "nominal"
+    assert rows[name].inputs == "assumed"
 
 
 def test_a_fit_of_off_that_has_errors_gains_little(rows: dict[str, Row]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from nuem.analysis.reproduction import figures
 from nuem.analysis.reproduction.audit import find, reproduce
 from nuem.analysis.reproduction.report import interval_text, markdown, summary, table
-from nuem.analysis.reproduction.rows import VERDICTS, Row
+from nuem.analysis.reproduction.rows import KINDS, VERDICTS, Row
 from nuem.analysis.reproduction.task import Bench
 from nuem.analysis.reproduction.written import write
 from nuem.inputs.errors import InputError
@@ -39,12 +39,17 @@ def test_every_row_is_complete(rows: list[Row]) -> None:
     assert sum(summary(rows).values()) == len(rows)
     for row in rows:
         document = json.loads(json.dumps(row.to_dict(), allow_nan=False))
-        assert document["verdict"] in VERDICTS
+        assert document["kind"] in KINDS
+        assert (document["verdict"] in VERDICTS) == (document["kind"] == "compared")
         assert document["document"] in ("journal", "preprint", "slides", "poster")
         assert document["place"]
-        compared = row.verdict not in ("quoted", "computed")
-        assert bool(row.published) or row.verdict == "computed"
-        if compared:
+        assert bool(row.published) or row.kind == "computed"
+        # what needs an input that the document does not give is no reproduction
+        assert (
+            row.inputs == "nominal"
+            or "reproduced" not in (row.verdict or "").split()[:1]
+        )
+        if row.verdict is not None:
             assert row.as_printed or row.physical
             assert row.statistic
             assert row.note, row.id
@@ -52,7 +57,7 @@ def test_every_row_is_complete(rows: list[Row]) -> None:
 
 def test_figures_of_the_page_are_there(rows: list[Row]) -> None:
     names = re.findall(r"\]\((figures/[^)]+)\)", markdown(rows))
-    assert len(names) == 10
+    assert len(names) == 13
     for name in names:
         assert (PAGE.parent / name).is_file(), name
 
@@ -61,7 +66,8 @@ def test_ladder_has_each_kind(rows: list[Row]) -> None:
     axes = figures.draw_ladder(rows).axes[0]
     labels = [text.get_text() for text in axes.get_yticklabels()]
     assert "neutrality of matter" in labels
-    assert "combined (Parada 2020)" in labels
+    assert "combined (Parada 2020, nuclei)" in labels
+    assert len(set(labels)) == len(labels)
     # each limit once, whoever quotes it
     assert labels.count("neutrality of matter") == 1
     with pytest.raises(InputError):
@@ -85,8 +91,12 @@ def test_writing_one_group(tmp_path: Path) -> None:
     found = reproduce("basi-2025/quoted")
     paths = write(found, tmp_path / "out", Bench())
     assert {path.name for path in paths} == {
-        "rows.json", "reproduction.md", "reproduction-basi-2025.pdf",
-        "reproduction-basi-2025.png",
+        "rows.json", "reproduction.md",
+        *(
+            f"reproduction-basi-2025-{name}.{kind}"
+            for name in ("flavours", "e-mu", "e-tau", "mu-tau")
+            for kind in ("pdf", "png")
+        ),
     }  # fmt: skip
     assert len(json.loads(paths[0].read_text())["rows"]) == len(found)
 

@@ -1,4 +1,4 @@
-"""Ends of allowed couplings, solved in units in which they are of order one.
+"""Islands of couplings that a chi^2 allows, solved in units of order one.
 
 A coupling of 1e-14 is below the absolute tolerance of root finders (2e-12 in SciPy).
 The polynomials of a chi^2 are therefore rewritten for x = g/scale, where the scale is
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from nuem.analysis.inference.chisquare import ChiSquare
 from nuem.inputs.errors import InferenceError
 
-__all__ = ["Scaled", "allowed", "rise_at", "scaled"]
+__all__ = ["Scaled", "allowed", "lowest", "rise_at", "scaled"]
 
 _Array = NDArray[np.float64]
-#: Fine steps go this far around 0 and around each mirror point, in scaled units.
+#: Fine steps go this far around 0 and around each agreement, in scaled units.
 _NEAR, _STEP = 20.0, 0.05
-#: Mirror points that are looked at: quantiles of those of the bins.
-_MIRRORS = 40
+#: Agreements that are looked at: quantiles of those of the bins.
+_CENTRES = 40
 #: Couplings that are evaluated at once.
 _BLOCK = 4000
 
@@ -108,6 +108,26 @@ def scaled(model: ChiSquare) -> Scaled:
     )
 
 
+def lowest(model: ChiSquare) -> tuple[float, float]:
+    """Where a chi^2 is lowest of all couplings, and its value there.
+
+    Raises
+    ------
+    InferenceError
+        If nothing depends on the coupling.
+
+    Examples
+    --------
+    >>> model = ChiSquare(np.array([2.0]), np.ones((1, 1)), np.array([[0.0], [1e12]]))
+    >>> place, height = lowest(model)
+    >>> f"{place:.4e} {height:.1f}"
+    '2.0000e-12 0.0'
+    """
+    unit = scaled(model)
+    grid, height, least = _valley(unit)
+    return unit.scale * float(grid[np.argmin(height)]), least
+
+
 def allowed(model: ChiSquare, rise: float) -> tuple[tuple[float, float], ...]:
     """Islands of couplings whose chi^2 is at most its minimum plus `rise`.
 
@@ -134,27 +154,17 @@ def allowed(model: ChiSquare, rise: float) -> tuple[tuple[float, float], ...]:
     >>> [tuple(f"{end:.3e}" for end in island) for island in allowed(counts, 0.05)]
     [('-1.882e-13', '3.375e-13'), ('6.625e-13', '1.188e-12')]
     """
-    from scipy.optimize import brentq, minimize_scalar
+    from scipy.optimize import brentq
 
     unit = scaled(model)
-    grid = _grid(unit.model)
-    height = unit.at(grid)
-    k = int(np.argmin(height))
-    low, high = grid[max(k - 1, 0)], grid[min(k + 1, grid.size - 1)]
-    found = minimize_scalar(
-        lambda x: float(unit.model.at([x])[0]), method="bounded", bounds=(low, high),
-        options={"xatol": 1e-13 * max(abs(low), abs(high), 1.0)},
-    )  # fmt: skip
-    top = min(float(found.fun), float(height[k])) + rise
+    grid, height, least = _valley(unit)
+    top = least + rise
     if height[0] <= top or height[-1] <= top:
         raise InferenceError(
             "chi^2 does not exclude large couplings", field="coupling",
-            found=f"a rise of {min(height[0], height[-1]) - top + rise:.3g}",
+            found=f"a rise of {min(height[0], height[-1]) - least:.3g}",
             expected=f"{rise:.3g}",
         )  # fmt: skip
-    if float(found.fun) < height[k]:
-        grid = np.insert(grid, np.searchsorted(grid, found.x), found.x)
-        height = unit.at(grid)
     inside = height <= top
     ends = [
         brentq(
@@ -169,17 +179,48 @@ def allowed(model: ChiSquare, rise: float) -> tuple[tuple[float, float], ...]:
     )
 
 
+def _valley(unit: Scaled) -> tuple[_Array, _Array, float]:
+    """Scaled couplings, the bottom of the deepest valley among them; chi^2; its least."""
+    from scipy.optimize import minimize_scalar
+
+    grid = _grid(unit.model)
+    height = unit.at(grid)
+    k = int(np.argmin(height))
+    low, high = grid[max(k - 1, 0)], grid[min(k + 1, grid.size - 1)]
+    found = minimize_scalar(
+        lambda x: float(unit.model.at([x])[0]), method="bounded", bounds=(low, high),
+        options={"xatol": 1e-13 * max(abs(low), abs(high), 1.0)},
+    )  # fmt: skip
+    if float(found.fun) < height[k]:
+        place = int(np.searchsorted(grid, found.x))
+        grid = np.insert(grid, place, found.x)
+        height = np.insert(height, place, found.fun)
+    return grid, height, float(height.min())
+
+
 def _grid(model: ChiSquare) -> _Array:
-    """Where to look: finely around zero and the mirror minima, coarsely beyond."""
+    """Where to look: finely where a bin agrees with its value, coarsely beyond."""
     fine = np.arange(-_NEAR, _NEAR + _STEP, _STEP)
-    terms = np.asarray(model.prediction, dtype=float)
-    centres = np.zeros(1)
-    if len(terms) > 2:
-        mixed = (terms[1] != 0.0) & (terms[2] != 0.0)
-        mirrors = -terms[1][mixed] / terms[2][mixed]
-        if mirrors.size:
-            shares = np.linspace(0.0, 1.0, min(_MIRRORS, mirrors.size))
-            centres = np.append(centres, np.quantile(mirrors, shares))
+    places = _agreements(model)
+    shares = np.linspace(0.0, 1.0, min(_CENTRES, places.size))
+    centres = np.unique([0.0, *np.quantile(places, shares)])
     reach = 2.0 * float(np.abs(centres).max()) + 10.0 * _NEAR
     coarse = np.sinh(np.linspace(-np.arcsinh(reach), np.arcsinh(reach), 4001))
     return np.unique(np.concatenate([coarse, (centres[:, None] + fine).ravel()]))
+
+
+def _agreements(model: ChiSquare) -> _Array:
+    """Couplings at which the prediction of a bin meets its value, or comes closest.
+
+    With interference these are two: one, and its mirror.
+    """
+    terms = np.zeros((3, np.shape(model.prediction)[1]))
+    own = np.asarray(model.prediction, dtype=float)[:3]
+    terms[: len(own)] = own
+    constant = terms[0] - np.asarray(model.values, dtype=float)
+    square = terms[2] != 0.0
+    line = (terms[1] != 0.0) & ~square
+    middle = -0.5 * terms[1][square] / terms[2][square]
+    away = np.sqrt(np.maximum(middle**2 - constant[square] / terms[2][square], 0.0))
+    found = [middle - away, middle + away, -constant[line] / terms[1][line], [0.0]]
+    return np.unique(np.concatenate(found))

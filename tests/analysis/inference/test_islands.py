@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nuem.analysis.inference.chisquare import ChiSquare, Pull
-from nuem.analysis.reproduction.edges import allowed, rise_at, scaled
+from nuem.analysis.inference.islands import allowed, lowest, rise_at, scaled
 from nuem.inputs.errors import InferenceError
 
 
@@ -52,6 +52,19 @@ def test_both_islands_against_the_roots_of_the_quadratic(n: float, m: float) -> 
 def test_a_distant_mirror_is_found() -> None:
     (_, _), (low, high) = allowed(counting(1e6, -1e3, 1.0), rise_at(0.9, "two"))
     assert 0.5 * (low + high) == pytest.approx(1e3, rel=1e-6, abs=0)
+
+
+def test_an_excess_far_from_zero_is_found() -> None:
+    # 1e8 standard deviations of q^2: the island lies 1e4 scaled units from zero
+    model = ChiSquare(
+        np.array([1e8]), np.ones((1, 1)), np.array([[0.0], [0.0], [1e28]])
+    )
+    (low, high), (mirror, last) = allowed(model, 1.0)
+    assert (mirror, last) == pytest.approx((-high, -low), rel=1e-12, abs=0)
+    assert last == pytest.approx((1e8 + 1) ** 0.5 * 1e-14, rel=1e-12, abs=0)
+    place, least = lowest(model)
+    assert abs(place) == pytest.approx(1e-10, rel=1e-9, abs=0)
+    assert least == pytest.approx(0.0, abs=1e-6)
 
 
 def test_pulls_are_rescaled_too() -> None:
