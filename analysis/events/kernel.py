@@ -55,7 +55,10 @@ def flow_of(
 
 def as_float(value: Value) -> str:
     """Write a value as a double."""
-    return value.text if value.kind == "f" else f"float({value.text})"
+    if value.kind == "f":
+        return value.text
+    # numba makes no double of a truth value
+    return f"float(int({value.text}))" if value.kind == "b" else f"float({value.text})"
 
 
 def run_table(

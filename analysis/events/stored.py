@@ -257,7 +257,7 @@ def _read_column(
     done = 0
     for begin, end, seek, size, checksum in rows:
         raw = memory.room("compressed", size + checksum * _CHECKSUM)
-        if os.preadv(descriptor, [raw], seek) != len(raw):
+        if os.preadv(descriptor, [raw.data], seek) != len(raw):
             raise _OddError("a file that is too short")
         content = unpack(raw, (end - begin) * dtype.itemsize, checksum, memory)
         values = _decoded(content, dtype, steps)
@@ -269,10 +269,10 @@ def _read_column(
 
 
 def _basket(raw: _Bytes, expected: int, _: bool, memory: Memory) -> _Bytes:
-    total, _version, content, _date, key, _cycle = _KEY.unpack_from(raw)
+    total, _version, content, _date, key, _cycle = _KEY.unpack_from(raw.data)
     if total != len(raw) or not _KEY.size + _BASKET.size <= key <= len(raw):
         raise _OddError("another key")
-    *_rest, end, _flag = _BASKET.unpack_from(raw, key - _BASKET.size)
+    *_rest, end, _flag = _BASKET.unpack_from(raw.data, key - _BASKET.size)
     # where each entry begins may follow the numbers
     if end - key != expected or content < expected:
         raise _OddError("another number of bytes")
@@ -284,7 +284,7 @@ def _page(raw: _Bytes, expected: int, checksum: bool, memory: Memory) -> _Bytes:
 
     page = raw[: len(raw) - checksum * _CHECKSUM]
     if checksum:
-        found = xxhash.xxh3_64_intdigest(page)
+        found = xxhash.xxh3_64_intdigest(page.data)
         if found.to_bytes(_CHECKSUM, "little") != raw[len(page) :].tobytes():
             raise _DamagedError(f"{found:016x}")
     return _uncompressed(page, expected, memory)
@@ -322,19 +322,19 @@ def _unpack(algorithm: bytes, block: _Bytes, room: _Bytes) -> int:
 
     try:
         if algorithm == b"ZS":
-            return int(cramjam.zstd.decompress_into(block, room))
+            return int(cramjam.zstd.decompress_into(block.data, room.data))
         if algorithm == b"ZL":
-            return int(cramjam.zlib.decompress_into(block, room))
+            return int(cramjam.zlib.decompress_into(block.data, room.data))
         if algorithm == b"L4":
             import xxhash
 
-            found = xxhash.xxh64_intdigest(block[_CHECKSUM:])
+            found = xxhash.xxh64_intdigest(block[_CHECKSUM:].data)
             if found.to_bytes(_CHECKSUM, "big") != block[:_CHECKSUM].tobytes():
                 raise _OddError("another checksum")
+            content = block[_CHECKSUM:].data
+            size = len(room)
             return int(
-                cramjam.lz4.decompress_block_into(
-                    block[_CHECKSUM:], room, output_len=len(room)
-                )
+                cramjam.lz4.decompress_block_into(content, room.data, output_len=size)
             )
     except cramjam.DecompressionError as error:
         raise _OddError(str(error)) from error

@@ -56,6 +56,7 @@ def measure(row: str, path: str, threads: int) -> dict[str, Any] | None:
     print(
         f"  {row:12s} {name:8s} {threads} thread{'s' * (threads > 1)}"
         f" {measured['seconds']:8.2f} s {rate:7.1f} M/s {measured['peak_mb']:6.0f} MB"
+        f" {measured['cpu_seconds']:8.2f} s of processors"
     )
     return measured
 
