@@ -141,7 +141,7 @@ def compiled(source: str) -> Any:
     """
     import numba
 
-    options = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     path = _kept(source)
     # numba looks for the name when it takes the machine code from its file
     names: dict[str, Any] = {"__name__": __name__}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -270,4 +270,6 @@ def run_numbers(
             raise InputError(
                 "not a run number", file=file, field=field, found=column[broken][0]
             )
-    return column if column.dtype.kind == "i" else column.astype(np.int64)
+    if column.dtype.kind == "i":
+        return cast("npt.NDArray[np.signedinteger[Any]]", column)
+    return column.astype(np.int64)
