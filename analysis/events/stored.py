@@ -69,6 +69,12 @@ class Memory:
         return room[:size]
 
 
+#: What damaged places and sizes lead to.
+_LEFT_TO_UPROOT = (
+    _OddError, OSError, ValueError, OverflowError, MemoryError, struct.error,
+)  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Stored:
     """Where the numbers of a column lie in a file.
@@ -229,7 +235,7 @@ def read_stored(
                 "the file is damaged", file=file, field=name, found=str(error),
                 expected="the checksum of the page",
             ) from error  # fmt: skip
-        except (_OddError, OSError, ValueError, struct.error):
+        except _LEFT_TO_UPROOT:
             continue
     return arrays
 
