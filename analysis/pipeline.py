@@ -22,10 +22,10 @@ from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.limits import Limit
 from nuem.analysis.prediction import Prediction
 from nuem.analysis.processes import with_process
+from nuem.analysis.resuming import histogram_resuming
 from nuem.analysis.simulate import guard_events, simulate, write_events
 from nuem.analysis.stages import (
     event_plan,
-    histogram_events,
     make_spectra_workspace,
     make_template,
     make_workspace,
@@ -269,12 +269,14 @@ def _from_events(
         events = simulate(experiment, seed=seed, progress=progress)
         paths["events"] = write_events(folder / "events.root", events, made)
         files = [paths["events"]]
-    histograms = histogram_events(
-        experiment, files, reading, strict=strict, configuration=configuration,
-        progress=progress,
-    )  # fmt: skip
     paths["histograms"] = folder / "histograms.json"
+    kept = folder / "histograms.json.part"
+    histograms = histogram_resuming(
+        experiment, files, reading, kept, strict=strict, force=force,
+        configuration=configuration, progress=progress,
+    )  # fmt: skip
     save(histograms, paths["histograms"])
+    kept.unlink(missing_ok=True)
     prediction = _predict(experiment, folder, configuration, paths, say)
     # what is simulated may always be looked at
     workspace = make_workspace(

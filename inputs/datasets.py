@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from nuem.inputs.backgrounds import Name
 from nuem.inputs.errors import InputError
 from nuem.inputs.fields import Text
+from nuem.inputs.files import cache_folder
 from nuem.inputs.quantities import Strict
 from nuem.inputs.yaml import read_yaml
 
@@ -222,8 +223,4 @@ def data_folder() -> Path:
     named = os.environ.get("NUEM_DATA", "")
     if named:
         return Path(named).absolute()
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    base = (
-        Path(cache) if cache and Path(cache).is_absolute() else Path.home() / ".cache"
-    )
-    return base / "nuem" / "data"
+    return cache_folder() / "data"

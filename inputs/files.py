@@ -17,6 +17,7 @@ from nuem.inputs.errors import InputError
 
 __all__ = [
     "atomic_path",
+    "cache_folder",
     "dump_json",
     "make_folder",
     "parse_json",
@@ -24,6 +25,21 @@ __all__ = [
     "sha256_file",
     "write_json",
 ]
+
+
+def cache_folder() -> Path:
+    """The folder of nuem in the user's cache.
+
+    Examples
+    --------
+    >>> cache_folder().name
+    'nuem'
+    """
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    base = (
+        Path(cache) if cache and Path(cache).is_absolute() else Path.home() / ".cache"
+    )
+    return base / "nuem"
 
 
 @contextlib.contextmanager

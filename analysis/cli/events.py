@@ -135,6 +135,7 @@ def histogram(
     """
     from nuem.analysis.events.store import save
     from nuem.analysis.exchange.provenance import guard_output
+    from nuem.analysis.resuming import histogram_resuming
     from nuem.analysis.stages import (
         histogram_events,
         reading_configuration,
@@ -151,43 +152,19 @@ def histogram(
     }  # fmt: skip
     base = stage_provenance(loaded, configuration)["configuration"]
     kept = Path(f"{path}.part")
-    done = None
+    how: dict[str, Any] = {"strict": strict, "configuration": configuration}
     if path != "-":
         guard_output(path, base, force)
-        done = _left(kept, base, force)
     with progress() as say:
-        try:
-            result = histogram_events(
-                loaded, files, reading, strict=strict, configuration=configuration,
-                progress=say, done=done,
-                checkpoint=None if path == "-" else lambda h: save(h, kept),
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            if kept.exists():
-                click.echo(f"nuem: what is done is in {kept}: call again", err=True)
-            raise
-        if path != "-":
+        if path == "-":
+            result = histogram_events(loaded, files, reading, progress=say, **how)
+        else:
+            result = histogram_resuming(
+                loaded, files, reading, kept, force=force, progress=say, **how
+            )
             save(result, path)
             kept.unlink(missing_ok=True)
     show_histograms(result, loaded, path, as_json)
-
-
-def _left(kept: Path, base: dict[str, Any], force: bool) -> Histograms | None:
-    """What an interrupted call with the same settings left."""
-    from nuem.analysis.events.store import load
-
-    if force or not kept.exists():
-        return None
-    done = load(kept)
-    then = done.provenance.get("configuration", {})
-    # good files are good whether or not bad ones are skipped
-    if {**then, "skip_bad": None} != {**base, "skip_bad": None}:
-        raise InputError(
-            "an interrupted call with other settings left this", file=kept,
-            expected="--force, to begin again",
-        )  # fmt: skip
-    click.echo(f"nuem: going on after {len(done.files)} files in {kept}", err=True)
-    return done
 
 
 def show_histograms(

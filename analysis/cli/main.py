@@ -108,7 +108,9 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"nuem: error: {' '.join(error.format_message().split())}", err=True)
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        for note in getattr(error.__cause__ or error, "__notes__", ()):
+            click.echo(f"nuem: {note}", err=True)
         click.echo("nuem: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nuem.analysis.events.rootfile import OpenFile, open_tree, reading
+from nuem.analysis.events.source import stored_columns
 
 __all__ = ["MEMORY_BUDGET", "chunk_edges", "ranges"]
 
@@ -63,8 +64,10 @@ def chunk_edges(
             return ranges(total, entries)
         if "RNTuple" in opened.classname:
             step = opened.num_entries_for(memory, filter_name=lambda n: n in branches)
+            stored = stored_columns(opened, branches).values()
+            pages = [int(np.diff(column.edges).max(initial=1)) for column in stored]
             starts = [int(c.num_first_entry) for c in opened.cluster_summaries]
-            return ranges(total, int(step or total), starts)
+            return ranges(total, max(int(step or total), *pages, 1), starts)
         wanted = [b for b in opened.itervalues(recursive=True) if _in(b, branches)]
         size = sum(branch.uncompressed_bytes for branch in wanted) / max(total, 1)
         baskets = [np.diff(b.entry_offsets).max(initial=1) for b in wanted]

@@ -268,7 +268,8 @@ class _Work:
         else:
             file.sha256 = ""
         for task in found.tasks:
-            arguments = (self.plan, task, found.info, self.chunking)
+            info = found.info.within(task.tree, task.first, task.last)
+            arguments = (self.plan, task, info, self.chunking)
             self.begun.append(_Job("count", name, count_task, arguments))
         return 0, 0.0
 

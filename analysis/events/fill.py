@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,10 @@ from nuem.analysis.events.loading import Loaded, load, whole_chunk
 from nuem.analysis.events.observable import Observable
 from nuem.analysis.events.partial import Partial, Sums, empty_hist
 from nuem.analysis.events.plan import ChannelSpec, EventPlan, Key
-from nuem.analysis.events.rootfile import OpenFile, open_file
+from nuem.analysis.events.rootfile import OpenFile
 from nuem.analysis.events.runs import Runs
 from nuem.analysis.events.selection import Chunk, Cut, Mask, select_events
+from nuem.analysis.events.stored import Memory
 from nuem.inputs.errors import InputError
 from nuem.inputs.expressions import Expression
 from nuem.inputs.grammar import Step
@@ -34,6 +36,7 @@ def fill(
     *,
     info: FileInfo | None = None,
     fused: bool = False,
+    memory: Memory | None = None,
 ) -> Partial:
     """Fill the histograms of a range of entries of a tree.
 
@@ -52,6 +55,8 @@ def fill(
     fused : bool
         Select and count in one compiled loop where the plan allows it: the same
         counts, after about a second for compiling it.
+    memory : Memory, optional
+        For the arrays, if more ranges are read one after the other.
 
     Returns
     -------
@@ -63,9 +68,8 @@ def fill(
         If the file does not hold what the plan needs. Overlaps of channels and
         unknown runs are counted here, and judged when all counts are known.
     """
-    with open_file(file) as opened:
-        info = inspect_file(plan, opened) if info is None else info
-        loaded = load(plan, opened, first, last, tree, info)
+    info = inspect_file(plan, file) if info is None else info
+    loaded = load(plan, file, first, last, tree, info, memory)
     try:
         if fused and plan.weight is None:
             from nuem.analysis.events.fused import count
@@ -138,8 +142,7 @@ def accepted_values(
     InputError
         If the file does not hold what the plan needs, or a run is unknown.
     """
-    with open_file(file) as opened:
-        loaded = load(plan, opened, first, last, tree, info)
+    loaded = load(plan, file, first, last, tree, info)
     try:
         chunk, used, part = whole_chunk(plan, tree, loaded, info.runs)
         if part.unknown_runs:
@@ -199,7 +202,9 @@ def _weigh(
 
 
 def member(
-    channel: ChannelSpec, chunk: Chunk, run: npt.NDArray[np.int64] | None
+    channel: ChannelSpec,
+    chunk: Chunk,
+    run: npt.NDArray[np.signedinteger[Any]] | None,
 ) -> Mask:
     """Return which events belong to a channel."""
     mask = np.ones(chunk.size, bool)

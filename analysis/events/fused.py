@@ -24,6 +24,7 @@ from nuem.analysis.events.kernel import (
     bin_table,
     compiled,
     flow_of,
+    one_edge_near,
     run_table,
 )
 from nuem.analysis.events.loading import Loaded, whole_chunk
@@ -343,7 +344,8 @@ class _Loop:
         self.add(f"    fated = {last + 2}")
         for number, (x, o) in enumerate(zip(axes, self.plan.observables, strict=True)):
             tables = ", ".join(f"bins[{3 * number + k}]" for k in range(3))
-            self.add(f"    bin = bin * {len(o.edges) + 1} + find({x}, {tables})")
+            find = "step" if one_edge_near(o) else "search"
+            self.add(f"    bin = bin * {len(o.edges) + 1} + {find}({x}, {tables})")
         for name, inside in members.items():
             slot = slots["" if variation is None else variation.name, name]
             self.add(f"if {inside}:")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nuem.analysis.events.identity import NORMAL
 from nuem.analysis.events.plan import EventPlan
-from nuem.analysis.events.rootfile import OpenFile, open_file
+from nuem.analysis.events.rootfile import OpenFile, open_file, open_tree, reading
 from nuem.analysis.events.runlist import PowerHistory
 from nuem.analysis.events.runs import Runs, read_runs
-from nuem.analysis.events.source import column_types, describe_tree
+from nuem.analysis.events.source import column_types, describe_tree, stored_columns
+from nuem.analysis.events.stored import Stored
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 
@@ -35,6 +36,8 @@ class FileInfo:
         Columns that the plan reads of each friend.
     types : mapping of str to str
         Type of each branch that the plan reads, by ``tree: branch``.
+    stored : mapping of str to mapping of str to Stored
+        Where those branches of each tree lie that need not be read by uproot.
     """
 
     entries: Mapping[str, int]
@@ -42,6 +45,12 @@ class FileInfo:
     runs: Runs | None
     friends: Mapping[str, frozenset[str]] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    stored: Mapping[str, Mapping[str, Stored]] = field(default_factory=dict)
+
+    def within(self, tree: str, first: int, last: int) -> FileInfo:
+        """Return what is needed to read a range of entries of one of the trees."""
+        part = {n: s.within(first, last) for n, s in self.stored[tree].items()}
+        return replace(self, stored={tree: part})
 
 
 def inspect_file(
@@ -133,7 +142,11 @@ def _inspect(
         for name, kind in column_types(file, tree, names).items()
     }
     used = {name: frozenset(columns) for name, columns in friends.items()}
-    return FileInfo(entries, branches, runs, used, types)
+    stored = {}
+    for tree, names in branches.items():
+        with open_tree(file, tree) as opened, reading(file, tree):
+            stored[tree] = stored_columns(opened, names)
+    return FileInfo(entries, branches, runs, used, types, stored)
 
 
 def _check_friends(plan: EventPlan, file: OpenFile, entries: Mapping[str, int]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +18,23 @@ from nuem.analysis.events.loading import Loaded
 from nuem.analysis.events.observable import Observable
 from nuem.analysis.events.runs import Runs
 from nuem.analysis.events.selection import Cut
+from nuem.inputs.errors import InputError
+from nuem.inputs.files import atomic_path, cache_folder
 
-__all__ = ["HEADER", "as_float", "bin_table", "compiled", "flow_of", "run_table"]
+__all__ = [
+    "HEADER",
+    "as_float",
+    "bin_table",
+    "compiled",
+    "flow_of",
+    "one_edge_near",
+    "run_table",
+]
 
 #: A table of all run numbers between the first and the last is used up to this size.
 _TABLE = 1_000_000
+#: Compiled loops that are kept on disk.
+_KEPT = 100
 #: Cells of the table of bins, for each bin.
 _CELLS = 4
 
@@ -40,7 +55,10 @@ def flow_of(
 
 def as_float(value: Value) -> str:
     """Write a value as a double."""
-    return value.text if value.kind == "f" else f"float({value.text})"
+    if value.kind == "f":
+        return value.text
+    # numba makes no double of a truth value
+    return f"float(int({value.text}))" if value.kind == "b" else f"float({value.text})"
 
 
 def run_table(
@@ -71,8 +89,42 @@ def bin_table(
     return padded, guess.astype(np.int64), cells / (edges[-1] - edges[0])
 
 
-#: First lines of the loop.
+def one_edge_near(observable: Observable) -> bool:
+    """Whether the first guess of a bin is at most one bin off, rounding included."""
+    edges = np.asarray(observable.edges, dtype=np.float64)
+    left = np.linspace(edges[0], edges[-1], _CELLS * (len(edges) - 1) + 1)
+    begin = np.searchsorted(edges, left[:-2], side="left")
+    return bool((np.searchsorted(edges, left[2:], side="right") - begin).max() <= 1)
+
+
+#: First lines of the loop, and what it calls.
 HEADER = """
+import math
+
+import numba
+
+
+@numba.njit(inline="always", nogil=True)
+def step(x, padded, guess, per_unit):
+    # without branches, which no processor could foresee
+    place = max(min((x - padded[1]) * per_unit, guess.size - 2.0), 0.0)
+    k = guess[int(place)]
+    k += int(x >= padded[k + 1])
+    k -= int(x < padded[k])
+    return k
+
+
+@numba.njit(inline="always", nogil=True)
+def search(x, padded, guess, per_unit):
+    place = max(min((x - padded[1]) * per_unit, guess.size - 2.0), 0.0)
+    k = guess[int(place)]
+    while x < padded[k]:
+        k -= 1
+    while k < padded.size - 2 and x >= padded[k + 1]:
+        k += 1
+    return k
+
+
 def loop(
     size, columns, run, table, low, run_columns, good, half, bins,
     fate, nan, hists, tally, overlap, by_run,
@@ -82,29 +134,44 @@ def loop(
 
 @lru_cache(maxsize=64)
 def compiled(source: str) -> Any:
-    """Compile the loop; types of the columns are found out when it is called."""
-    import math
+    """Compile the loop; types of the columns are found out when it is called.
 
+    The source is kept as a file in the user's cache, where numba puts the machine code
+    beside it: another process need not compile it again.
+    """
     import numba
 
-    def find(x: float, padded: Any, guess: Any, per_unit: float) -> int:
-        last = padded.size - 2
-        if x < padded[1]:
-            return 0
-        if x >= padded[last]:
-            return int(last)
-        # rounding puts the guess at most a few bins off
-        k = guess[min(int((x - padded[1]) * per_unit), guess.size - 1)]
-        while x < padded[k]:
-            k -= 1
-        while x >= padded[k + 1]:
-            k += 1
-        return int(k)
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    path = _kept(source)
+    # numba looks for the name when it takes the machine code from its file
+    names: dict[str, Any] = {"__name__": __name__}
+    # the text was written by this package, of numbers and of names that it made up
+    exec(compile(source, str(path or "<selection of events>"), "exec"), names)  # noqa: S102
+    if path is not None:
+        with contextlib.suppress(RuntimeError):  # no folder that numba could write to
+            return numba.njit(cache=True, **options)(names["loop"])
+    return numba.njit(**options)(names["loop"])
 
-    names: dict[str, Any] = {
-        "math": math,
-        "find": numba.njit(inline="always", nogil=True)(find),
-    }
-    # the text was written by this file, of numbers and of names that it made up
-    exec(compile(source, "<selection of events>", "exec"), names)  # noqa: S102
-    return numba.njit(nogil=True, error_model="numpy")(names["loop"])
+
+def _kept(source: str) -> Path | None:
+    """Return the file with the source, or None where none can be written."""
+    digest = hashlib.sha256(source.encode()).hexdigest()[:24]
+    path = cache_folder() / "kernels" / f"loop_{digest}.py"
+    try:
+        if not path.exists():
+            with atomic_path(path) as temporary:
+                temporary.write_text(source, encoding="utf-8")
+            _tidy(path.parent)
+        elif path.read_text(encoding="utf-8") != source:
+            return None
+    except (OSError, InputError):
+        return None
+    return path
+
+
+def _tidy(folder: Path) -> None:
+    """Remove all but the newest sources, and their machine code."""
+    sources = sorted(folder.glob("loop_*.py"), key=lambda p: p.stat().st_mtime)
+    for old in sources[:-_KEPT]:
+        for file in (old, *folder.glob(f"__pycache__/{old.stem}.*")):
+            file.unlink(missing_ok=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +15,11 @@ from nuem.analysis.events.identity import NORMAL
 from nuem.analysis.events.inspection import FileInfo
 from nuem.analysis.events.partial import Partial
 from nuem.analysis.events.plan import EventPlan
-from nuem.analysis.events.rootfile import OpenFile
+from nuem.analysis.events.rootfile import OpenFile, open_bytes, open_file
 from nuem.analysis.events.runs import Runs, run_numbers
 from nuem.analysis.events.selection import Chunk, Mask
 from nuem.analysis.events.source import read
+from nuem.analysis.events.stored import Memory, read_stored
 from nuem.inputs.errors import InputError
 
 __all__ = ["Loaded", "load", "whole_chunk"]
@@ -31,7 +35,7 @@ class Loaded:
         Branches, and columns of friends.
     size : int
         Number of events.
-    run : ndarray of int64, shape (events,), or None
+    run : ndarray of integers, shape (events,), or None
         Run numbers.
     half : ndarray of bool, shape (events,), or None
         Which events are in the half that is asked for; None for all.
@@ -39,39 +43,54 @@ class Loaded:
 
     arrays: dict[str, Any]
     size: int
-    run: npt.NDArray[np.int64] | None
+    run: npt.NDArray[np.signedinteger[Any]] | None
     half: Mask | None
 
 
 def load(
     plan: EventPlan,
-    file: OpenFile,
+    file: str | Path | OpenFile,
     first: int,
     last: int,
     tree: str,
     info: FileInfo,
+    memory: Memory | None = None,
 ) -> Loaded:
     """Read the arrays that a plan needs of a range of entries.
+
+    Parameters
+    ----------
+    plan, first, last, tree, info
+        As for `fill`.
+    file : str, Path or OpenFile
+        ROOT file; opened by uproot only if one of the columns needs it.
+    memory : Memory, optional
+        Where the arrays are made: they hold until it is used again.
 
     Raises
     ------
     InputError
         If the file does not hold what the plan needs.
     """
-    arrays = read(file, tree, info.branches[tree], first, last)
-    for friend in plan.friends:
-        if columns := info.friends[friend.name]:
-            source = file if friend.file is None else friend.path(file.path)
-            joined = read(source, friend.tree, columns, first, last)
-            arrays |= {f"{friend.name}.{name}": x for name, x in joined.items()}
+    path = file.path if isinstance(file, OpenFile) else file
+    with _descriptor(file) as descriptor:
+        arrays: dict[str, Any] = dict(
+            read_stored(
+                descriptor, info.stored.get(tree, {}), first, last, path, memory
+            )
+        )
+    others = info.branches[tree] - set(arrays)
+    if others or any(info.friends.values()):
+        with open_file(file) as opened:
+            arrays |= _by_uproot(plan, opened, others, first, last, tree, info)
     run, half = None, None
     if plan.needs_run(tree) or info.runs is not None:
         field = f"{tree}: {plan.layout.run}"
-        run = run_numbers(arrays[plan.layout.run], file.path, field)
+        run = run_numbers(arrays[plan.layout.run], path, field)
     identity = plan.identity
     if identity is not None and not set(identity.columns) <= set(arrays):
         raise InputError(
-            "an event is told apart by branches alone", file=file.path,
+            "an event is told apart by branches alone", file=path,
             field="events.identity",
             found=", ".join(sorted(set(identity.columns) - set(arrays))),
         )  # fmt: skip
@@ -82,6 +101,34 @@ def load(
         if identity.half is not None:
             half = identity.chosen(values)
     return Loaded(arrays, last - first, run, half)
+
+
+@contextmanager
+def _descriptor(file: str | Path | OpenFile) -> Iterator[int]:
+    if isinstance(file, OpenFile):
+        yield file.descriptor
+        return
+    with open_bytes(file) as (descriptor, _):
+        yield descriptor
+
+
+def _by_uproot(
+    plan: EventPlan,
+    file: OpenFile,
+    branches: Collection[str],
+    first: int,
+    last: int,
+    tree: str,
+    info: FileInfo,
+) -> dict[str, Any]:
+    """Read branches and the columns of friends."""
+    arrays = read(file, tree, branches, first, last)
+    for friend in plan.friends:
+        if columns := info.friends[friend.name]:
+            source = file if friend.file is None else friend.path(file.path)
+            joined = read(source, friend.tree, columns, first, last)
+            arrays |= {f"{friend.name}.{name}": x for name, x in joined.items()}
+    return arrays
 
 
 def whole_chunk(

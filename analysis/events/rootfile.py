@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 
-__all__ = ["OpenFile", "open_file", "open_tree", "reading", "tree_names"]
+__all__ = ["OpenFile", "open_bytes", "open_file", "open_tree", "reading", "tree_names"]
 
 _RNTUPLES = ("ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 _TREES = ("TTree", "TNtuple", "TNtupleD", "TChain", *_RNTUPLES)
@@ -25,10 +27,13 @@ class OpenFile:
         As it was given; it names the file in errors.
     root : uproot object
         The directory at the top of the file.
+    descriptor : int
+        Of the file, for reading its bytes.
     """
 
-    def __init__(self, path: str | Path, root: Any) -> None:
+    def __init__(self, path: str | Path, root: Any, descriptor: int) -> None:
         self.path = path
+        self.descriptor = descriptor
         self._root = root
         self._trees: dict[str, Any] = {}
         with reading(path, None):
@@ -119,51 +124,74 @@ def open_file(file: str | Path | OpenFile) -> Iterator[OpenFile]:
         return
     import uproot
 
-    path = Path(file)
-    size = _checked_size(path, file)
-    with reading(file, None):
-        # plain reads: a memory map of a file that shrinks would end the process;
-        # no caches: each range is read once, and they would keep it in memory
-        root = uproot.open(
-            {path: None},
-            handler=uproot.MultithreadedFileSource,
-            num_workers=1,
-            object_cache=None,
-            array_cache=None,
-        )
-    with root:
-        end = root.file.fEND
-        if size < end:  # uproot notices only if it needs what is missing
-            raise InputError(
-                "the file is truncated",
-                file=file,
-                found=f"{size} bytes",
-                expected=f"{end} bytes",
+    with open_bytes(file) as (descriptor, size):
+        with reading(file, None):
+            # plain reads: a memory map of a file that shrinks would end the process;
+            # no caches: each range is read once, and they would keep it in memory
+            root = uproot.open(
+                {Path(file): None},
+                handler=uproot.MultithreadedFileSource,
+                num_workers=1,
+                object_cache=None,
+                array_cache=None,
             )
-        yield OpenFile(file, root)
+        with root:
+            end = root.file.fEND
+            if size < end:  # uproot notices only if it needs what is missing
+                raise InputError(
+                    "the file is truncated",
+                    file=file,
+                    found=f"{size} bytes",
+                    expected=f"{end} bytes",
+                )
+            yield OpenFile(file, root, descriptor)
 
 
-def _checked_size(path: Path, file: str | Path) -> int:
-    """Return the bytes of a file that begins like a ROOT file."""
+@contextmanager
+def open_bytes(file: str | Path) -> Iterator[tuple[int, int]]:
+    """Open a file that begins like a ROOT file, with errors of one line.
+
+    Yields
+    ------
+    descriptor : int
+        For reading at any place.
+    size : int
+        Bytes of the file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it does not begin like a ROOT file.
+    """
     expected = "a ROOT file"
     try:
-        if path.is_dir():
-            raise InputError(
-                "cannot be read", file=file, found="a directory", expected=expected
-            )
-        with path.open("rb") as stream:
-            magic = stream.read(4)
-            size = path.stat().st_size
+        descriptor = os.open(file, os.O_RDONLY)
     except FileNotFoundError as error:
         raise InputError("no such file", file=file, expected=expected) from error
     except OSError as error:
         raise InputError(
             "cannot be read", file=file, found=error.strerror, expected=expected
         ) from error
-    if magic != b"root":
-        found = f"the first bytes {magic!r}" if magic else "an empty file"
-        raise InputError("not a ROOT file", file=file, found=found, expected=expected)
-    return size
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(
+                "cannot be read", file=file, found="a directory", expected=expected
+            )
+        try:
+            magic = os.pread(descriptor, 4, 0)
+        except OSError as error:
+            raise InputError(
+                "cannot be read", file=file, found=error.strerror, expected=expected
+            ) from error
+        if magic != b"root":
+            found = f"the first bytes {magic!r}" if magic else "an empty file"
+            raise InputError(
+                "not a ROOT file", file=file, found=found, expected=expected
+            )
+        yield descriptor, status.st_size
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -83,13 +83,13 @@ class Runs:
     stream: npt.NDArray[np.int64]
 
     def rows(
-        self, run: npt.NDArray[np.int64]
+        self, run: npt.NDArray[np.signedinteger[Any]]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Find the row of each event's run.
 
         Parameters
         ----------
-        run : ndarray of int64, shape (events,)
+        run : ndarray of integers, shape (events,)
             Run numbers.
 
         Returns
@@ -99,6 +99,7 @@ class Runs:
         known : ndarray of bool, shape (events,)
             Whether the run is in the table.
         """
+        run = run.astype(np.int64, copy=False)
         if not len(self.number):
             return np.zeros(len(run), np.int64), np.zeros(len(run), bool)
         low, high = int(self.number[0]), int(self.number[-1])
@@ -157,6 +158,7 @@ def read_runs(
                 field=f"{where}: {name}",
             )
     number = run_numbers(table[layout.run], file, f"{where}: {layout.run}")
+    number = number.astype(np.int64, copy=False)
     if missing := sorted(layout.columns - set(table)):
         raise InputError(
             "no such column of the runs, and so no live time", file=file, field=where,
@@ -189,7 +191,7 @@ def read_runs(
     stream = np.zeros(len(number), np.int64)
     if layout.parallel is not None:
         field_name = f"{where}: {layout.parallel}"
-        stream = run_numbers(table[layout.parallel], file, field_name)
+        stream = run_numbers(table[layout.parallel], file, field_name).astype(np.int64)
     order = np.argsort(number, kind="stable")
     number = number[order]
     twice = number[1:][np.diff(number) == 0]
@@ -252,8 +254,8 @@ def _table(
 
 def run_numbers(
     column: npt.NDArray[np.generic], file: object, field: str
-) -> npt.NDArray[np.int64]:
-    """Return run numbers as integers.
+) -> npt.NDArray[np.signedinteger[Any]]:
+    """Return run numbers as signed integers, as wide as they are stored.
 
     Raises
     ------
@@ -268,4 +270,6 @@ def run_numbers(
             raise InputError(
                 "not a run number", file=file, field=field, found=column[broken][0]
             )
+    if column.dtype.kind == "i":
+        return cast("npt.NDArray[np.signedinteger[Any]]", column)
     return column.astype(np.int64)

@@ -18,11 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from nuem.analysis.events.rootfile import OpenFile, open_tree, reading
+from nuem.analysis.events.rootfile import (
+    OpenFile,
+    open_file,
+    open_tree,
+    reading,
+)
+from nuem.analysis.events.stored import Stored, locate, read_stored
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 
-__all__ = ["TreeInfo", "column_types", "describe_tree", "read"]
+__all__ = ["TreeInfo", "column_types", "describe_tree", "read", "stored_columns"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,22 @@ def column_types(
         }
 
 
+def stored_columns(opened: Any, branches: Collection[str]) -> dict[str, Stored]:
+    """Find out where columns of an open tree are stored, if uproot need not read them.
+
+    Parameters
+    ----------
+    opened : uproot object
+        TTree or RNTuple.
+    branches : collection of str
+        Columns; names that it does not have are passed over.
+    """
+    columns, entries = _columns(opened), int(opened.num_entries)
+    there = [name for name in branches if name in columns]
+    found = {n: locate(opened, columns[n].column, entries) for n in there}
+    return {name: stored for name, stored in found.items() if stored is not None}
+
+
 def read(
     file: str | Path | OpenFile,
     tree: str,
@@ -104,7 +126,8 @@ def read(
         branch does not hold numbers.
 
     """
-    with open_tree(file, tree) as opened:
+    with open_file(file) as source:
+        opened = source.tree(tree)
         with reading(file, tree):
             columns, is_rntuple = _columns(opened), "RNTuple" in opened.classname
         for name in branches:
@@ -115,8 +138,13 @@ def read(
                     field=f"{tree}: {name}",
                     expected="one of " + ", ".join(sorted(columns)),
                 )
-        arrays = {}
-        for name in sorted(branches):
+        with reading(file, tree):
+            stored = stored_columns(opened, branches)
+        arrays: dict[str, Any] = dict(
+            read_stored(source.descriptor, stored, first, last, file)
+        )
+        array: Any = None
+        for name in sorted(set(branches) - set(arrays)):
             field = f"{tree}: {name}"
             with reading(file, field):
                 array = columns[name](first, last)

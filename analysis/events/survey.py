@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,9 +18,20 @@ from nuem.analysis.events.plan import EventPlan
 from nuem.analysis.events.rootfile import open_file
 from nuem.analysis.events.runlist import PowerHistory
 from nuem.analysis.events.store import RunRecord
+from nuem.analysis.events.stored import Memory
 from nuem.inputs.errors import InputError
 
 __all__ = ["Chunking", "Survey", "Task", "count_task", "survey"]
+
+
+class _OfThread(threading.local):
+    """What a thread keeps from one chunk to the next."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+
+
+_of_thread = _OfThread()
 
 
 class Task(NamedTuple):
@@ -129,7 +141,7 @@ def count_task(
     """Fill the histograms of one chunk."""
     return fill(
         plan, task.file, task.first, task.last, task.tree,
-        info=info, fused=chunking.fused,
+        info=info, fused=chunking.fused, memory=_of_thread.memory,
     )  # fmt: skip
 
 

@@ -165,6 +165,31 @@ def test_an_interrupted_call_goes_on(
     assert not Path("h.json.part").exists()
 
 
+def test_an_interrupted_run_goes_on(
+    nuem: Nuem, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nuem.analysis.events import execute
+
+    take = execute.Account.take
+    calls = []
+
+    def interrupt(self: Any, *arguments: Any) -> None:
+        calls.append(arguments[0])
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        take(self, *arguments)
+
+    monkeypatch.setattr(execute.Account, "take", interrupt)
+    answer = nuem("run", experiment, "e*.root", "-o", "r")
+    assert answer.code == 130
+    assert "what is done is in r/histograms.json.part: call again" in answer.err
+    answer = nuem("run", experiment, "e*.root", "-o", "r")
+    assert answer.code == 0, answer.err
+    assert "going on after 2 files" in answer.err
+    assert calls[3:] == ["e2.root", "e3.root"]
+    assert not Path("r/histograms.json.part").exists()
+
+
 def test_run_list_and_power(nuem: Nuem, experiment: Path, load: Load) -> None:
     rows = ["file,run,state,quality"]
     rows += [f"e0.root,{n},{s},good" for n, s in ((1, "OFF"), (2, "ON"))]

@@ -1,16 +1,16 @@
 """One measurement of reading events: ``python event_rows.py ROW FILE THREADS``.
 
-Prints seconds, peak memory and counts as JSON. The work is done twice and the second
+Prints seconds, those of the processors, peak memory and counts as JSON. The work is done twice and the second
 time counts: files are in the page cache, and what is compiled is compiled. The peers
 run in this file too, without nuem, so that they can live in an environment of their own.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,17 +32,43 @@ def accepted(part: Any) -> Any:
 
 
 def reading(path: str, threads: int) -> list[int]:
-    """Read the five columns and do nothing with them, over entry ranges."""
+    """Read the five columns as nuem does, and do nothing with them."""
     from concurrent.futures import ThreadPoolExecutor
 
     from nuem.analysis.events.chunks import chunk_edges
-    from nuem.analysis.events.source import read
+    from nuem.analysis.events.rootfile import open_file
+    from nuem.analysis.events.source import stored_columns
+    from nuem.analysis.events.stored import Memory, read_stored
 
-    edges = chunk_edges(path, "events", COLUMNS)
-    pairs = list(itertools.pairwise(edges))
-    with ThreadPoolExecutor(threads) as pool:
-        sizes = pool.map(lambda p: len(read(path, "events", COLUMNS, *p)["run"]), pairs)
-        return [sum(sizes)]
+    of_thread = threading.local()
+    with open_file(path) as file, ThreadPoolExecutor(threads) as pool:
+        edges = chunk_edges(file, "events", COLUMNS)
+        stored = stored_columns(file.tree("events"), COLUMNS)
+
+        def size(first: int, last: int) -> int:
+            if not hasattr(of_thread, "memory"):
+                of_thread.memory = Memory()
+            read = read_stored(
+                file.descriptor, stored, first, last, path, of_thread.memory
+            )
+            return min(map(len, (read[name] for name in COLUMNS)))
+
+        return [sum(pool.map(size, edges[:-1], edges[1:]))]
+
+
+def uproot_reading(path: str, threads: int) -> list[int]:
+    """uproot reads the five columns, and nothing is done with them."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import uproot
+
+    with uproot.open(path) as file, ThreadPoolExecutor(threads) as pool:
+        own = "RNTuple" not in file["events"].classname
+        more = {"decompression_executor": pool, "interpretation_executor": pool}
+        parts = file["events"].iterate(
+            list(COLUMNS), step_size="64 MB", library="np", **(more if own else {})
+        )
+        return [sum(len(part["run"]) for part in parts)]
 
 
 def nuem(path: str, threads: int, digest: bool = False) -> list[int]:
@@ -123,6 +149,7 @@ def rdataframe(path: str, threads: int) -> list[int]:
 
 ROWS: dict[str, Callable[[str, int], list[int]]] = {
     "reading": reading,
+    "uproot-reading": uproot_reading,
     "nuem": nuem,
     "nuem-sha256": nuem_sha256,
     "uproot-hist": uproot_hist,
@@ -135,13 +162,15 @@ def main() -> None:
     """Measure one row."""
     name, path, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     counts: list[int] = []
-    seconds = 0.0
+    seconds = processor = 0.0
     for _ in range(2):
-        begun = time.perf_counter()
+        begun = time.perf_counter(), time.process_time()
         counts = ROWS[name](path, threads)
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - begun[0]
+        processor = time.process_time() - begun[1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "counts": counts}))
+    measured = {"seconds": seconds, "cpu_seconds": processor, "peak_mb": peak}
+    print(json.dumps({**measured, "counts": counts}))
 
 
 if __name__ == "__main__":

@@ -161,6 +161,32 @@ def test_every_kind_of_expression_counts_the_same() -> None:
     assert all(fused.cut_flow.channels[n].assigned > 0 for n in names)
 
 
+@pytest.mark.parametrize("kind", ["?", "i2", "u4", "f4"])
+def test_any_number_is_an_observable(kind: str) -> None:
+    values = np.array([0, 1, 1, 1], kind)
+    edges = (0.0, 0.5, 0.75, 3.0)
+    plan = EventPlan(
+        (ChannelSpec("a"),), (Observable("x", parse("x"), edges),), layout=Layout()
+    )
+    one, two = (Loaded({"x": values}, 4, None, None) for _ in range(2))
+    fused = count(plan, "events", one, None)
+    assert fused == _fill(plan, "events", two, None)
+    assert fused.hists["", "a"].view().tolist() == [1, 0, 3]
+
+
+@pytest.mark.parametrize(
+    "edges", [(0.0, 1.0, 2.0, 3.0), (0.0, 1e-3, 2e-3, 3.0), (-1.0, 1.0)]
+)
+def test_values_on_edges_and_beyond(edges: tuple[float, ...]) -> None:
+    near = [np.nextafter(edges, -9.0), edges, np.nextafter(edges, 9.0)]
+    values = np.concatenate([*near, [np.inf, -np.inf, 1e300, -1e300]])
+    plan = EventPlan(
+        (ChannelSpec("a"),), (Observable("x", parse("x"), edges),), layout=Layout()
+    )
+    one, two = (Loaded({"x": values}, len(values), None, None) for _ in range(2))
+    assert count(plan, "events", one, None) == _fill(plan, "events", two, None)
+
+
 def test_unknown_runs_are_named_by_both() -> None:
     rng = np.random.default_rng(0)
     plan = EventPlan(
