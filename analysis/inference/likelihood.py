@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.inference.arrays import Arrays
 from nuem.analysis.inference.compiled import Compiled, compile_workspace
 from nuem.analysis.inference.parameters import check_yields
 from nuem.inputs.errors import InferenceError, InputError
@@ -244,10 +245,29 @@ class Likelihood:
         )
         if status and start is not None:
             return self.fit(fixed=fixed, observed=observed, aux=aux, most=most)
+        if not status:
+            self._settle(arrays, values, value, n, x)
         return Minimum(
             values=values, twice_nll=2 * (value + self.constant(n, x)),
             deviance=2 * value, converged=status == 0,
         )  # fmt: skip
+
+    def _settle(
+        self, arrays: Arrays, values: _Array, value: float, n: _Array, x: _Array
+    ) -> None:
+        """Solve the inner parameters for the outer ones after a long last step, in place.
+
+        The last step is that of the outer parameters alone. It is tiny, but not along
+        a flat direction; if it leads up there, it is taken back.
+        """
+        from nuem.analysis.inference import kernels
+
+        before = self._scratch.theta
+        if np.all(np.abs(values - before) <= 1e-7 * (1.0 + np.abs(before))):
+            return
+        there = kernels.evaluate(arrays, values, n, x, self._scratch)
+        if not there <= value + 1e-10 * (1.0 + abs(value)):
+            values[:] = before
 
     def hessian(self, values: _Array, observed: _Array | None = None) -> _Array:
         """Second derivatives of -ln L in all parameters, shape (p, p)."""

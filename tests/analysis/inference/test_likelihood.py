@@ -190,3 +190,19 @@ def test_a_coupling_that_enters_twice_has_two_minima() -> None:
     assert ours.names == ["g"]
     expected = ours.expected(np.array([3.0]))
     np.testing.assert_allclose(expected, [50 - 6 + 90, 40 - 6 + 90])
+
+
+def test_a_best_fit_has_the_value_that_is_reported(
+    make_workspace: Callable[[int], dict[str, Any]],
+) -> None:
+    """Along a flat direction, too, where any place may be the end of a fit."""
+    for seed in (*range(0, 330, 7), 27):  # 27 has a flat direction
+        likelihood = Likelihood(make_workspace(seed))
+        start = likelihood.init.copy()
+        for value in (0.37, 1.0, 3.0):
+            start[likelihood.poi] = value
+            found = likelihood.fit(start=start)
+            assert found.converged
+            assert likelihood.twice_nll(found.values) == pytest.approx(
+                found.twice_nll, abs=1e-8
+            ), (seed, value)
