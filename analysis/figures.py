@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from nuem.analysis.blinding import is_dark
 from nuem.analysis.channel_models import channel_flux
-from nuem.analysis.exchange.workspace import Workspace
+from nuem.analysis.exchange.workspace import Workspace, definition_of
 from nuem.analysis.exposure import Exposure
 from nuem.analysis.inference.fit import Fit
 from nuem.analysis.inference.limits import Limit
-from nuem.analysis.inference.results import is_signed
+from nuem.analysis.inference.results import is_signed, percent
 from nuem.analysis.modelling import signal_at
 from nuem.inputs.backgrounds import Lines
 from nuem.inputs.catalogue import Channel, bin_edges, channels, used_bins
@@ -36,6 +36,8 @@ _TYPICAL: dict[Process, tuple[float | None, str]] = {
     Process.ELECTRON_MAGNETIC: (1e-11, r"$\mu_\nu = 10^{-11}\,\mu_\mathrm{B}$"),
     Process.ELECTRON_SM: (None, "Standard Model"),
 }
+#: Largest number of parameters in a figure.
+_MOST_PULLS, _MOST_IMPACTS = 60, 20
 
 
 class Drawing:
@@ -151,7 +153,7 @@ class Drawing:
             best_fit=signal(mu),
             best_fit_band=np.array([np.min(spread, axis=0), np.max(spread, axis=0)]),
             excluded=signal(limit.poi.upper_limit),
-            excluded_name=f"excluded at {limit.cl:.0%} CL",
+            excluded_name=f"excluded at {percent(limit.cl)} CL",
             lines=self._lines,
             log_energy=bool(self._edges[-1] > 10 * max(self._edges[0], 1e-9)),
             energy_unit=self._unit, **text, **self._header_of_spectra,
@@ -237,6 +239,30 @@ class Drawing:
             estimate=f"{name}, best fit", unit=unit, **self._header,
         )  # fmt: skip
         return [*paths, *self._save(figure, "belt")]
+
+    def nuisances(self, fit: Fit, workspace: Workspace) -> list[Path]:
+        """Pulls of the constrained parameters, and what each does to the result."""
+        from nuem.analysis.inference.diagnostics import impacts as find
+        from nuem.analysis.inference.likelihood import Likelihood
+        from nuem.plots.pulls import impacts, pulls
+
+        if not fit.pulls:
+            return []
+        names = list(fit.pulls)[:_MOST_PULLS]
+        figure = pulls(
+            names=names, values=[fit.pulls[name] for name in names],
+            errors=[fit.constraints[name] for name in names],
+        )  # fmt: skip
+        paths = self._save(figure, "pulls")
+        links = (definition_of(workspace) or {}).get("links")
+        likelihood = Likelihood(workspace.spec, links=links, name=workspace.name)
+        shown = find(likelihood)[:_MOST_IMPACTS]
+        figure = impacts(
+            names=[i.name for i in shown], up=[i.up for i in shown],
+            down=[i.down for i in shown], pulls=[i.pull for i in shown],
+            errors=[i.constraint for i in shown], parameter=likelihood.poi_name,
+        )  # fmt: skip
+        return [*paths, *self._save(figure, "impacts")]
 
     def cut_flow(self, flow: Mapping[str, Any]) -> list[Path]:
         """Events left after each cut."""
@@ -410,6 +436,7 @@ def draw(
         ),
         *drawing.rates(),
         *drawing.scan(limit),
+        *drawing.nuisances(fit, workspace),
         *(drawing.cut_flow(cut_flow) if cut_flow else []),
         *(drawing.runs(histograms, blind=blind) if histograms is not None else []),
     ]

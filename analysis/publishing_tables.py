@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nuem.analysis.exchange.hepdata import Column, Table, binned, column
 from nuem.analysis.exchange.workspace import observed_counts
+from nuem.analysis.inference.results import percent
 from nuem.analysis.results_folder import NotThereError, Results
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ __all__ = [
 _Array = NDArray[np.float64]
 _BANDS = ("-2", "-1", "0", "1", "2")
 _SECONDS_PER_DAY = 86400.0
+
+
+def _sides(sided: str) -> str:
+    return sided if sided == "unified" else f"{sided}-sided"
 
 
 def _bins(results: Results, channel: str, count: int) -> Column:
@@ -239,8 +244,10 @@ def limits(results: Results) -> Iterator[Table]:
             "given number of standard deviations; intervals; best fit; and the p-value "
             "of the observation without signal.",
             [
-                column("method", [f"{d['method']} ({d['statistic']}, {d['sided']}-sided, "
-                                  f"{d['calibration']}, {d['cl']:g} CL)" for d in documents])
+                column("method", [
+                    f"{d['method']} ({d['statistic']}, {_sides(d['sided'])}, "
+                    f"{d['calibration']}, {percent(d['cl'])} CL)" for d in documents
+                ])
             ],
             [
                 column("observed", [d["observed"][scale]["upper_limit"] for d in documents], unit),

@@ -124,6 +124,8 @@ def deliver(document: Any, output: str | None) -> None:
 
 def show_limit(limit: Limit) -> None:
     """Print a limit for a reader."""
+    from nuem.analysis.inference.results import percent
+
     definition = limit.definition or {}
     unit = definition.get("unit", "")
     if limit.coupling is not None and limit.expected_coupling is not None:
@@ -131,11 +133,11 @@ def show_limit(limit: Limit) -> None:
         name = symbol if definition.get("power") == 1 else f"|{symbol}|"
         observed, expected = limit.coupling.upper_limit, limit.expected_coupling
     else:
-        name, unit = "parameter of interest", ""
+        name, unit = limit.parameter, ""
         observed, expected = limit.poi.upper_limit, limit.expected_poi
-    what = "+".join(definition.get("processes", ())) or "parameter of interest"
+    what = "+".join(definition.get("processes", ()))
     click.echo(
-        f"{limit.cl:.0%} CL upper limit on {name}, {what}"
+        f"{percent(limit.cl)} CL upper limit on {name}{', ' if what else ''}{what}"
         f" ({limit.method}, {limit.calibration}, "
         f"{limit.sided if limit.sided == 'unified' else limit.sided + '-sided'})"
     )
@@ -146,9 +148,10 @@ def show_limit(limit: Limit) -> None:
         + f"   95 %: {expected['-2']:.3g} to {expected['2']:.3g}"
     )
     values = limit.coupling or limit.poi
-    if limit.sided != "one":
+    if limit.method in {"feldman-cousins", "profile"}:
         parts = (f"[{low:.3g}, {high:.3g}]" for low, high in values.intervals)
-        click.echo(f"  interval   {' and '.join(parts)} {unit}".rstrip())
+        sides = "" if limit.sided == "unified" else "   (two-sided)"
+        click.echo(f"  interval   {' and '.join(parts)} {unit}".rstrip() + sides)
     click.echo(f"  best fit   {values.best_fit:.3g} {unit}".rstrip())
     click.echo(f"  p0         {limit.p0:.3g}")
     if limit.toys is not None:

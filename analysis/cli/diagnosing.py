@@ -130,6 +130,7 @@ def scan(
     from scipy.special import chdtri
 
     from nuem.analysis.inference.profile import profile
+    from nuem.analysis.inference.results import percent
 
     likelihood = _likelihood(workspace_file, measurement)
     if against is not None:
@@ -157,7 +158,7 @@ def scan(
         f"  minimum at {at:.5g}, {rise:.3g} above" for at, rise in found.minima[1:]
     ]
     lines += [
-        f"  {cl:.0%} interval (asymptotic) {a:.5g} to {b:.5g}" for a, b in islands
+        f"  {percent(cl)} interval (asymptotic) {a:.5g} to {b:.5g}" for a, b in islands
     ]
     _answer(document, lines, output, as_json)
     if figure is not None:
@@ -182,6 +183,7 @@ def _region(
 
     from nuem.analysis.inference.feldman_cousins import region
     from nuem.analysis.inference.profile import profile
+    from nuem.analysis.inference.results import percent
 
     reach = 1.6 * float(chdtri(2, 1 - cl))
     x, y = (
@@ -210,7 +212,7 @@ def _region(
         ),
         (
             f"  {share:.1%} of {x[0]:.4g} to {x[-1]:.4g} by {y[0]:.4g} to {y[-1]:.4g} is "
-            f"accepted at {cl:.0%} ({document['calibration']})"
+            f"accepted at {percent(cl)} ({document['calibration']})"
         ),
     ]
     _answer(document, lines, output, as_json)
@@ -270,7 +272,8 @@ def impacts(
     """Rank the parameters of WORKSPACE by their impact on the result."""
     from nuem.analysis.inference.diagnostics import impacts as find
 
-    found = find(_likelihood(workspace_file, measurement))
+    likelihood = _likelihood(workspace_file, measurement)
+    found = find(likelihood)
     lines = [
         f"  {i.name:24s} {i.up:+.4g} {i.down:+.4g}"
         + ("" if i.pull is None else f"   pull {i.pull:+.2f} +- {i.constraint:.2f}")
@@ -285,7 +288,7 @@ def impacts(
             draw(
                 names=[i.name for i in shown], up=[i.up for i in shown],
                 down=[i.down for i in shown], pulls=[i.pull for i in shown],
-                errors=[i.constraint for i in shown],
+                errors=[i.constraint for i in shown], parameter=likelihood.poi_name,
             ),
             figure,
         )  # fmt: skip

@@ -62,7 +62,8 @@ def to_hs3(
     measurement = spec["measurements"][0]
     links = dict((definition or {}).get("links", {}))
     settings = {p["name"]: p for p in measurement["config"].get("parameters", [])}
-    distributions, data = [], []
+    distributions: list[dict[str, Any]] = []
+    data: list[dict[str, Any]] = []
     parameters: _Parameters = {}
     constraints: dict[str, dict[str, Any]] = {}
     for channel in spec["channels"]:
@@ -82,6 +83,12 @@ def to_hs3(
                 "samples": samples,
             }
         )
+        if any(m["type"] == "staterror" for s in samples for m in s["modifiers"]):
+            # ROOT looks for the constraint of MC statistics here, under a name that
+            # depends on its version, and takes a Poisson one where there is none
+            distributions[-1]["staterror"] = {
+                "relThreshold": 0.0, "constraint_type": "Gauss", "constraint": "Gauss",
+            }  # fmt: skip
         counts = next(o["data"] for o in spec["observations"] if o["name"] == name)
         data.append(
             {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from nuem.analysis.exchange.provenance import digest
 from nuem.analysis.exchange.surgery import check_bins
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import parse_json, read_json, write_json
+from nuem.inputs.modifiers import foreign_modifiers
 from nuem.inputs.vocabulary import (
     COUPLING_SYMBOL,
     COUPLING_UNIT,
@@ -316,8 +318,9 @@ def validate(spec: Any, name: str) -> None:
 
     if not isinstance(spec, dict):
         raise InputError("not a pyhf workspace", file=name, expected="a JSON object")
+    foreign = foreign_modifiers(spec, name)
     try:
-        pyhf.schema.validate(spec, "workspace.json")
+        pyhf.schema.validate(_without(spec, foreign), "workspace.json")
     except pyhf.exceptions.InvalidSpecification as error:
         line = re.sub(r"\s+", " ", str(error).partition("\n")[0])
         raise InputError(f"not a pyhf workspace ({line[:200]})", file=name) from None
@@ -346,6 +349,19 @@ def _each_once(names: Sequence[str], where: str, file: str) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError("two of one name", file=file, field=where, found=repr(twice))
+
+
+def _without(spec: dict[str, Any], foreign: frozenset[str]) -> dict[str, Any]:
+    """The document less the modifiers of some types."""
+    if not foreign:
+        return spec
+    less = deepcopy(spec)
+    for channel in less["channels"]:
+        for sample in channel["samples"]:
+            sample["modifiers"] = [
+                m for m in sample["modifiers"] if m["type"] not in foreign
+            ]
+    return less
 
 
 def definition_of(

@@ -31,6 +31,8 @@ class Asymptotic:
     Attributes
     ----------
     best_fit, p0 : float
+    low : float
+        Smallest value that is looked at: 0, or the lower bound of the parameter above it.
     observed : float
         Upper limit.
     expected : tuple of float
@@ -43,6 +45,7 @@ class Asymptotic:
 
     best_fit: float
     p0: float
+    low: float
     observed: float
     expected: tuple[float, ...]
     scan: dict[str, Any]
@@ -66,13 +69,13 @@ class CLsCurve:
     def __init__(self, likelihood: Likelihood) -> None:
         self.likelihood = likelihood
         low, high = likelihood.poi_bounds
-        self.high = high
+        self.low, self.high = max(low, 0.0), high
         free = _converged(likelihood.fit(), likelihood)
-        if free.values[likelihood.poi] < 0 or low > 0:
-            free = self._held(max(low, 0.0), free.values)
+        if free.values[likelihood.poi] < 0:
+            free = self._held(self.low, free.values)
         self.best = free
         self.best_fit = float(free.values[likelihood.poi])
-        self.background = self._held(max(low, 0.0), free.values)
+        self.background = self._held(self.low, free.values)
         likelihood.check_expectation(self.best.values, "the best fit")
         likelihood.check_expectation(self.background.values, "the fit without signal")
         self._n = likelihood.expected(self.background.values)
@@ -81,7 +84,7 @@ class CLsCurve:
         self._asimov = self.background.values.copy()
         self._null = _converged(
             likelihood.fit(observed=self._n, aux=self._aux, start=self._asimov,
-                           fixed={likelihood.poi: max(low, 0.0)}),
+                           fixed={likelihood.poi: self.low}),
             likelihood,
         ).deviance  # fmt: skip
 
@@ -175,32 +178,34 @@ def asymptotic_cls(
     # (1 - Phi(n + r)) = alpha (1 - Phi(n)) gives the root of q wanted for each band
     wanted = [float(-ndtri(alpha * ndtr(-n)) - n) for n in _SIGMAS]
     expected = []
-    guess = 1.0
-    for root in wanted:
+    guess = curve.low + 1.0
+    for root, n in zip(wanted, _SIGMAS, strict=True):
         found = _solve(
-            lambda mu, r=root: curve.root_asimov(mu) - r, guess, curve.high,  # type: ignore[misc]
-            likelihood, f"{cl:g}",
+            lambda mu, r=root: curve.root_asimov(mu) - r, guess, curve,  # type: ignore[misc]
+            cl, f"expected at {-n:+g} sigma",
         )  # fmt: skip
         expected.append(found)
         guess = found
     observed = _solve(
-        lambda mu: float(ndtri(1 - curve.observed(mu)) - ndtri(cl)) if mu else -9.0,
-        max(expected[2], curve.best_fit * 1.05), curve.high, likelihood, f"{cl:g}",
+        lambda mu: (
+            float(ndtri(1 - curve.observed(mu)) - ndtri(cl)) if mu > curve.low else -9.0
+        ),
+        max(expected[2], curve.best_fit * 1.05), curve, cl, "observed",
     )  # fmt: skip
     limit = likelihood.fit(fixed={likelihood.poi: observed}, start=curve.best.values)
     likelihood.check_expectation(limit.values, "the limit")
     scan: dict[str, Any] = {"poi": [], "observed": [], "expected": []}
     if points:
         top = min(1.35 * max(observed, *expected), curve.high)
-        grid = np.linspace(0.0, top, points)[1:]
+        grid = np.linspace(curve.low, top, points)[1:]
         scan = {
-            "poi": [0.0, *grid.tolist()],
+            "poi": [curve.low, *grid.tolist()],
             "observed": [1.0, *(curve.observed(mu) for mu in grid)],
             "expected": [[1.0] * 5, *(curve.expected(mu).tolist() for mu in grid)],
         }
     counts = likelihood.observed
     return Asymptotic(
-        best_fit=curve.best_fit, p0=float(ndtr(-math.sqrt(curve.q0))),
+        best_fit=curve.best_fit, p0=float(ndtr(-math.sqrt(curve.q0))), low=curve.low,
         observed=observed, expected=tuple(expected), scan=scan,
         sparse=int((counts < 5).sum()), bins=counts.size,
     )  # fmt: skip
@@ -209,11 +214,11 @@ def asymptotic_cls(
 def _solve(
     function: Callable[[float], float],
     guess: float,
-    high: float,
-    likelihood: Likelihood,
-    level: str,
+    curve: CLsCurve,
+    cl: float,
+    which: str,
 ) -> float:
-    """Where a rising function that is below 0 at 0 crosses 0."""
+    """Where a rising function that is below 0 at the lowest value crosses 0."""
     from functools import cache
 
     from scipy.optimize import brentq
@@ -221,19 +226,22 @@ def _solve(
     # fits that start elsewhere differ in the last digits: near a root a second look
     # at the same point could have another sign
     function = cache(function)
-    low, top = 0.0, min(max(guess, 1e-300), high)
+    start, high = curve.low, curve.high
+    low, top = start, min(max(guess, start + 1e-300), high)
     value = function(top)
     while not value >= 0:
         if top >= high:
             raise InferenceError(
-                "no upper limit in range", file=likelihood.name,
-                field=likelihood.poi_name, found=f"{top:g} not excluded",
-                expected=f"wider bounds of the parameter for a level of {level}",
+                f"no upper limit in range ({which})", file=curve.likelihood.name,
+                field=curve.likelihood.poi_name,
+                found=f"{top:g} not excluded, where the signal is "
+                f"{curve.likelihood.signal_counts():.3g} events",
+                expected=f"wider bounds of the parameter for a level of {cl}",
             )  # fmt: skip
-        low, top = top, min(1.6 * top, high)
+        low, top = top, min(start + 1.6 * (top - start), high)
         value = function(top)
-    while low == 0.0 and top > 1e-250:
-        below = top / 1.6
+    while low == start and top - start > max(1e-250, 1e-12 * start):
+        below = start + (top - start) / 1.6
         if function(below) < 0:
             low = below
         else:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nuem.analysis.inference.parameters import check_yields
 from nuem.inputs.errors import InferenceError, InputError
+from nuem.inputs.modifiers import foreign_modifiers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,6 +66,7 @@ def build_model(
     """
     import pyhf
 
+    check_yields(spec, name)
     names = [m["name"] for m in spec["measurements"]]
     if measurement is None and len(names) > 1:
         raise InputError(
@@ -76,8 +79,9 @@ def build_model(
             found=repr(measurement), expected=f"one of {', '.join(names)}",
         )  # fmt: skip
     try:
-        workspace = pyhf.Workspace(spec)
-        model = workspace.model(measurement_name=measurement)
+        as_schema = not foreign_modifiers(spec, name)
+        workspace = pyhf.Workspace(spec, validate=as_schema)
+        model = workspace.model(measurement_name=measurement, validate=as_schema)
         data = np.asarray(workspace.data(model), dtype=float)
     except (pyhf.exceptions.InvalidModel, pyhf.exceptions.InvalidSpecification,
             pyhf.exceptions.InvalidModifier, KeyError) as error:  # fmt: skip
@@ -118,6 +122,12 @@ def _check_expectation(model: Any, data: NDArray[np.float64], name: str) -> None
             )
     poi = model.config.poi_index
     low, high = model.config.suggested_bounds()[poi]
+    if model.config.suggested_fixed()[poi] or low == high:
+        raise InferenceError(
+            "the parameter of interest is fixed", file=name,
+            field=model.config.poi_name, found=f"{pars[poi]:g}",
+            expected="a free parameter",
+        )  # fmt: skip
     at = [pars.copy(), pars.copy()]
     at[0][poi], at[1][poi] = max(low, 0.0), min(high, 1.0)
     without, with_signal = (

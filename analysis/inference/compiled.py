@@ -13,7 +13,6 @@ from nuem.analysis.inference.arrays import Arrays
 from nuem.analysis.inference.building import Builder
 from nuem.analysis.inference.parameters import (
     FREE,
-    KNOWN,
     Layout,
     ParameterSet,
     layout_of,
@@ -21,6 +20,7 @@ from nuem.analysis.inference.parameters import (
     pick_measurement,
 )
 from nuem.inputs.errors import InputError
+from nuem.inputs.modifiers import KNOWN
 
 __all__ = ["Compiled", "UnknownModifierError", "compile_workspace"]
 

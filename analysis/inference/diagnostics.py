@@ -11,7 +11,7 @@ import numpy as np
 from nuem.analysis.inference.fit import covariance
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.profile import global_fit
-from nuem.analysis.inference.toys import throw
+from nuem.analysis.inference.toys import DIGITS, throw
 from nuem.inputs.errors import InferenceError
 
 __all__ = ["Goodness", "Impact", "goodness_of_fit", "impacts"]
@@ -142,7 +142,7 @@ def goodness_of_fit(
         failed = thrown.failed
         if not good.size:
             raise InferenceError("no toy could be fitted", file=likelihood.name)
-        by_toys = float(np.mean(good >= best.deviance))
+        by_toys = float(np.mean(good >= best.deviance - DIGITS))
     return Goodness(
         deviance=float(best.deviance), ndf=ndf, p_asymptotic=asymptotic, p_toys=by_toys,
         toys=toys, failed=failed, seed=seed,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.profile import Profile, crossings, profile, start_grid
-from nuem.analysis.inference.toys import throw
+from nuem.analysis.inference.toys import DIGITS, throw
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.files import read_json, write_json
 
@@ -181,7 +181,7 @@ def calibrate(
             raise InferenceError(
                 "no toy could be fitted", file=likelihood.name, field=scan.parameter
             )
-        critical[k] = np.quantile(toys.statistic[good], cl, method="higher")
+        critical[k] = _critical(toys.statistic[good], cl)
         accepted = toys.best_fit[good & (toys.statistic <= critical[k]), 0]
         low[k], high[k] = accepted.min(), accepted.max()
         failed += toys.failed
@@ -190,6 +190,11 @@ def calibrate(
         critical=critical, low=low, high=high, toys=count, failed=failed, seed=seed,
         auxiliary="unconditional" if fluctuate_aux else "conditional",
     )  # fmt: skip
+
+
+def _critical(statistic: _Array, cl: float) -> float:
+    """What the ratio may be, and still be exceeded by a share of 1 - cl at most."""
+    return float(np.quantile(statistic, cl, method="higher")) + DIGITS
 
 
 def expected_edges(
@@ -241,6 +246,7 @@ def expected_edges(
             status[first:last],
         )  # fmt: skip
 
+    block(count)  # no toys, but compiled: two threads that compile at once may fail
     with ThreadPoolExecutor(threads or 2) as pool:
         list(pool.map(block, range(0, count, 50)))
     edges = [
@@ -357,7 +363,7 @@ def region(
             )  # fmt: skip
             good = toys.status == 0
             failed += toys.failed
-            critical[k, m] = np.quantile(toys.statistic[good], cl, method="higher")
+            critical[k, m] = _critical(toys.statistic[good], cl)
     return Region(
         parameters=(parameters[0], parameters[1]), x=x, y=y,
         rise=np.maximum(heights, 0.0), critical=critical,

@@ -80,27 +80,48 @@ class Scratch(NamedTuple):
 
 
 def scratch(arrays: Arrays) -> Scratch:
-    """Room for a model of this size."""
+    """Room for a model of this size.
+
+    One piece of memory holds all of it: small arrays made one by one come from a store
+    that threads share, and two threads that write to one line of the cache wait for each
+    other.
+    """
     g, c = arrays.outer.size, arrays.inner_start.size - 1
     t, s = arrays.slot_bin.size, arrays.star_centre.size + 1
+    b, p = arrays.combo_start.size - 1, arrays.low.size
+    f, shapes, terms = (
+        arrays.factor_outer.size,
+        arrays.shape_outer.size,
+        arrays.base.size,
+    )
+    slots: list[tuple[int, ...]] = [
+        (4, t), *([(t,)] * 16), *([(g, t)] * 3), (7, arrays.pair_star.size),
+        *([(s,)] * 3), (g, s), (s,),
+    ]  # fmt: skip
+    own: list[tuple[int, ...]] = [
+        (c,), (g, c), (g,), (g, g), (f, 3), (shapes, 6), (terms,), (b,), (c,), (g,),
+        (g, g), (g,), (g,), (g, g), (g,), (p,), (g,),
+    ]  # fmt: skip
+    rooms = _lines([*slots, *own])
+    *of_slots, settled = rooms[: len(slots)]
+    *others, touched = rooms[len(slots) :]
+    return Scratch._make([
+        *others, touched.view(np.int64),
+        SlotRoom._make([*of_slots, settled.view(np.bool_)[:s]]),
+    ])  # fmt: skip
 
-    def zeros(*shape: int) -> _Array:
-        return np.zeros(shape)
 
-    return Scratch(
-        combo=zeros(c), slopes=zeros(g, c), grad=zeros(g), hess=zeros(g, g),
-        factor=zeros(arrays.factor_outer.size, 3), shape=zeros(arrays.shape_outer.size, 6),
-        content=zeros(arrays.base.size),
-        means=zeros(arrays.combo_start.size - 1), weight=zeros(c), row=zeros(g),
-        matrix=zeros(g, g), vector=zeros(g),
-        trial_grad=zeros(g), trial_hess=zeros(g, g), trial_step=zeros(g), theta=zeros(arrays.low.size),
-        touched=np.zeros(g, dtype=np.int64),
-        slots=SlotRoom._make([
-            zeros(4, t), *(zeros(t) for _ in range(16)), *(zeros(g, t) for _ in range(3)),
-            zeros(7, arrays.pair_star.size), *(zeros(s) for _ in range(3)), zeros(g, s),
-            np.zeros(s, dtype=bool),
-        ]),
-    )  # fmt: skip
+def _lines(shapes: list[tuple[int, ...]]) -> list[_Array]:
+    """Arrays of zeros in one piece of memory, each from the start of a cache line."""
+    line = 8  # numbers of 8 bytes
+    sizes = [math.prod(shape) for shape in shapes]
+    starts = np.cumsum([line, *(line * -(-size // line) for size in sizes)])
+    memory = np.zeros(int(starts[-1]) + 2 * line)
+    shift = -(memory.ctypes.data // 8) % line
+    return [
+        memory[start + shift : start + shift + size].reshape(shape)
+        for start, size, shape in zip(starts[:-1], sizes, shapes, strict=True)
+    ]
 
 
 @inlined

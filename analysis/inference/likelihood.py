@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nuem.analysis.inference.arrays import Arrays
 from nuem.analysis.inference.compiled import Compiled, compile_workspace
+from nuem.analysis.inference.parameters import check_yields
 from nuem.inputs.errors import InferenceError, InputError
 
 __all__ = ["Likelihood", "Minimum"]
@@ -110,6 +112,7 @@ class Likelihood:
         from nuem.analysis.inference import kernels
 
         self._scratch = kernels.scratch(self.arrays)
+        check_yields(spec, name)
         self._check()
 
     @property
@@ -242,10 +245,29 @@ class Likelihood:
         )
         if status and start is not None:
             return self.fit(fixed=fixed, observed=observed, aux=aux, most=most)
+        if not status:
+            self._settle(arrays, values, value, n, x)
         return Minimum(
             values=values, twice_nll=2 * (value + self.constant(n, x)),
             deviance=2 * value, converged=status == 0,
         )  # fmt: skip
+
+    def _settle(
+        self, arrays: Arrays, values: _Array, value: float, n: _Array, x: _Array
+    ) -> None:
+        """Solve the inner parameters for the outer ones after a long last step, in place.
+
+        The last step is that of the outer parameters alone. It is tiny, but not along
+        a flat direction; if it leads up there, it is taken back.
+        """
+        from nuem.analysis.inference import kernels
+
+        before = self._scratch.theta
+        if np.all(np.abs(values - before) <= 1e-7 * (1.0 + np.abs(before))):
+            return
+        there = kernels.evaluate(arrays, values, n, x, self._scratch)
+        if not there <= value + 1e-10 * (1.0 + abs(value)):
+            values[:] = before
 
     def hessian(self, values: _Array, observed: _Array | None = None) -> _Array:
         """Second derivatives of -ln L in all parameters, shape (p, p)."""
@@ -280,13 +302,9 @@ class Likelihood:
     def _check(self) -> None:
         """Refuse what would give a number without meaning far from its cause."""
         expected = self.expected(self.init)
+        self._refuse_negative(expected, "negative expectation")
         for channel, where in self.model.layout.channels.items():
             field = f"channels.{channel}"
-            if not (expected[where] >= 0).all():
-                raise InputError(
-                    "negative expectation", file=self.name, field=field,
-                    found=f"{expected[where].min():g}",
-                )  # fmt: skip
             if ((expected[where] == 0) & (self.observed[where] > 0)).any():
                 raise InputError(
                     "events where none are expected", file=self.name, field=field
@@ -319,19 +337,66 @@ class Likelihood:
                     expected="bounds of the parameters within which no bin is negative",
                 )  # fmt: skip
 
+    def signal_counts(self) -> float:
+        """Largest change of all expected counts within the bounds of the parameter.
+
+        Followed along the slope of each bin: a signal that is lost in the digits of a
+        background is seen.
+        """
+        from nuem.analysis.inference import kernels
+
+        slot = int(np.flatnonzero(self.arrays.outer == self.poi)[0])
+        low, high = self.poi_bounds
+        point = self.init.copy()
+        largest = 0.0
+        # a power is flat at 0, but not at the ends
+        for end in (low, high):
+            point[self.poi] = end
+            kernels.evaluate(self.arrays, point, self.observed, self.aux, self._scratch)
+            largest = max(largest, float(np.abs(self._scratch.slopes[slot]).sum()))
+        return largest * (high - low)
+
     def check_signal(self) -> None:
-        """Refuse a parameter of interest that moves no expected count.
+        """Refuse a parameter of interest of which the data can say nothing.
 
         Raises
         ------
+        InputError
+            If a bin expects less than nothing without signal.
         InferenceError
-            If it moves none.
+            If the parameter is fixed, moves no expected count, or moves them by less
+            than the digits of the background.
         """
         low, high = self.poi_bounds
-        points = [self.init.copy(), self.init.copy()]
-        points[0][self.poi], points[1][self.poi] = max(low, 0.0), min(high, 1.0)
-        if np.array_equal(self.expected(points[0]), self.expected(points[1])):
+        if self.model.fixed[self.poi] or low == high:
+            raise InferenceError(
+                "the parameter of interest is fixed", file=self.name,
+                field=self.poi_name, found=f"{self.init[self.poi]:g}",
+                expected="a free parameter",
+            )  # fmt: skip
+        point = self.init.copy()
+        point[self.poi] = min(max(low, 0.0), high)
+        without = self.expected(point)
+        self._refuse_negative(without, "negative expectation without signal")
+        point[self.poi] = min(high, 1.0) if point[self.poi] != min(high, 1.0) else low
+        if not np.array_equal(without, self.expected(point)):
+            return
+        counts = self.signal_counts()
+        if counts == 0.0:
             raise InferenceError(
                 "the parameter of interest acts on no expected event", file=self.name,
                 field=self.poi_name,
             )  # fmt: skip
+        raise InferenceError(
+            "the signal is too small beside the background to change a sum",
+            file=self.name, field=self.poi_name,
+            found=f"{counts:.3g} events within the bounds of the parameter",
+        )  # fmt: skip
+
+    def _refuse_negative(self, expected: _Array, problem: str) -> None:
+        for channel, where in self.model.layout.channels.items():
+            if not (expected[where] >= 0).all():
+                raise InputError(
+                    problem, file=self.name, field=f"channels.{channel}",
+                    found=f"{expected[where].min():g}",
+                )  # fmt: skip

@@ -12,6 +12,7 @@ from nuem.analysis.inference.compiled import UnknownModifierError
 from nuem.analysis.inference.methods import ALL, BY_PYHF, Task
 from nuem.analysis.inference.results import BANDS, Limit, Values, is_signed
 from nuem.inputs.errors import InputError
+from nuem.inputs.modifiers import foreign_modifiers
 
 __all__ = ["BANDS", "ENGINES", "METHODS", "Limit", "Values", "upper_limit"]
 
@@ -108,7 +109,7 @@ def upper_limit(
     1.32
     """
     if not 0 < cl < 1:
-        raise InputError("confidence level", found=f"{cl:g}", expected="0 to 1")
+        raise InputError("confidence level", found=f"{cl:.15g}", expected="0 to 1")
     chosen = method or ("feldman-cousins" if is_signed(definition) else "cls")
     for what, found, known in (
         ("method", chosen, METHODS),
@@ -117,10 +118,17 @@ def upper_limit(
         if found not in known:
             raise InputError(what, found=repr(found), expected=", ".join(known))
     count = _TOYS[chosen] if toys is None else toys
-    if chosen in {"toys", "feldman-cousins"} and count < 1 / (1 - cl):
+    # ten toys beyond the critical value; rounded, as 1 - 0.9 is not 0.1 in binary
+    least = math.ceil(round(10 / (1 - cl), 6))
+    if chosen in {"toys", "feldman-cousins"} and count < least:
         raise InputError(
             "too few toys for the confidence level", field="toys", found=count,
-            expected=f"at least {math.ceil(10 / (1 - cl))}",
+            expected=f"at least {least}",
+        )  # fmt: skip
+    if chosen == "profile" and cl < 0.5:
+        raise InputError(
+            "an upper limit of a profile lies above the best fit", field="cl", found=cl,
+            expected="at least 0.5",
         )  # fmt: skip
     if not 0 <= seed < 2**63:
         raise InputError("seed", found=seed, expected="0 to 2^63 - 1")
@@ -146,8 +154,9 @@ def upper_limit(
         return ALL[chosen](task)
     except UnknownModifierError as error:
         if chosen not in BY_PYHF:
+            foreign_modifiers(spec, name)
             raise UnknownModifierError(
-                f"{error}; pyhf, which may know it, has no method {chosen} that works",
+                f"{error}; pyhf has no method {chosen} that works",
                 expected=" or ".join(BY_PYHF),
             ) from None
         handed = f"handed over to pyhf: {error}"

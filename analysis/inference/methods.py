@@ -12,6 +12,7 @@ import numpy as np
 
 from nuem.analysis.inference.asymptotic import Asymptotic, CLsCurve, asymptotic_cls
 from nuem.analysis.inference.likelihood import Likelihood
+from nuem.analysis.inference.parameters import pick_measurement
 from nuem.analysis.inference.results import (
     BANDS,
     Limit,
@@ -55,6 +56,14 @@ class Task:
         made.check_signal()
         return made
 
+    @property
+    def parameter(self) -> str:
+        """Name of the parameter of interest; the coupling where factors are powers."""
+        measurement = pick_measurement(self.spec, self.measurement, self.name)
+        name = str(measurement["config"]["poi"])
+        links = (self.definition or {}).get("links") or {}
+        return str(links.get(name, {}).get("parameter", name))
+
     def result(
         self, poi: Values, expected: Mapping[str, float], p0: float, **more: Any
     ) -> Limit:
@@ -64,7 +73,7 @@ class Task:
         if self.definition is not None and coupling is not None:
             constrained["coupling"] = to_coupling(constrained["poi"], self.definition)
         return Limit(
-            cl=self.cl, poi=poi, expected_poi=dict(expected), p0=p0, coupling=coupling,
+            cl=self.cl, parameter=self.parameter, poi=poi, expected_poi=dict(expected), p0=p0, coupling=coupling,
             expected_coupling=expected_coupling,
             definition=dict(self.definition) if self.definition is not None else None,
             warnings=warnings, provenance=dict(self.provenance),
@@ -84,10 +93,10 @@ def _sparse(found: Asymptotic) -> tuple[str, ...]:
 
 
 def _from_asymptotic(task: Task, found: Asymptotic, **more: Any) -> Limit:
-    poi = Values(found.best_fit, found.observed, ((0.0, found.observed),))
+    poi = Values(found.best_fit, found.observed, ((found.low, found.observed),))
     return task.result(
-        poi, _bands(found.expected), found.p0, scan=found.scan, warnings=_sparse(found),
-        **more,
+        poi, _bands(found.expected), found.p0, scan=found.scan,
+        warnings=(*_sparse(found), *more.pop("warnings", ())), **more,
     )  # fmt: skip
 
 
@@ -116,7 +125,7 @@ def _profile_by_pyhf(task: Task) -> Limit:
     return task.result(
         Values(found.best_fit, found.upper, (found.interval,)), _bands(found.expected),
         found.p0, scan={"poi": found.values, "rise": found.rise}, method="profile",
-        statistic="profile likelihood ratio", sided="two", calibration="asymptotic",
+        statistic="profile likelihood ratio", sided="one", calibration="asymptotic",
         engine="pyhf", warnings=("one minimum was looked for",),
     )  # fmt: skip
 
@@ -134,8 +143,9 @@ def _cls(task: Task) -> Limit:
         )
         return _toys(replace(task, warnings=(*task.warnings, text)), "cls")
     return _from_asymptotic(
-        task, asymptotic_cls(likelihood, cl=task.cl, progress=task.say)
-    )
+        task, asymptotic_cls(likelihood, cl=task.cl, progress=task.say),
+        warnings=_about(likelihood),
+    )  # fmt: skip
 
 
 def _not_negative(task: Task) -> Likelihood:
@@ -161,13 +171,31 @@ def _toys(task: Task, method: str = "toys") -> Limit:
         likelihood, curve, guide, cl=task.cl, count=task.toys, seed=task.seed,
         progress=task.say, **task.keep,
     )  # fmt: skip
-    poi = Values(curve.best_fit, found.observed, ((0.0, found.observed),))
+    low = max(likelihood.poi_bounds[0], 0.0)
+    poi = Values(curve.best_fit, found.observed, ((low, found.observed),))
     return task.result(
         poi, _bands(found.expected), found.p0, scan=found.scan, method=method,
         calibration="toys (unconditional)",
         toys={"n": found.count, "failed": found.failed, "seed": found.seed},
-        warnings=_failures(found.failed),
+        warnings=(*_about(likelihood), *_failures(found.failed)),
     )  # fmt: skip
+
+
+def _about(likelihood: Likelihood) -> tuple[str, ...]:
+    """What is unusual about the parameter of interest."""
+    name, (low, high) = likelihood.poi_name, likelihood.poi_bounds
+    said = []
+    if low > 0 or high < 0:
+        said.append(
+            f"the bounds of {name}, {low:g} to {high:g}, exclude 0: its value without "
+            f"signal is taken to be {low if low > 0 else high:g}"
+        )
+    kind = {1: "normal", 2: "Poisson"}.get(int(likelihood.arrays.kind[likelihood.poi]))
+    if kind is not None:
+        said.append(
+            f"{name} has a {kind} constraint, which acts on the limit beside the counts"
+        )
+    return tuple(said)
 
 
 def _failures(failed: int) -> tuple[str, ...]:
@@ -235,7 +263,7 @@ def _unified(task: Task) -> Limit:
         method="feldman-cousins", statistic="profile likelihood ratio", sided="unified",
         calibration=f"toys ({belt.auxiliary})",
         toys={"n": belt.toys, "failed": belt.failed + failed, "seed": belt.seed},
-        warnings=(*more, *_failures(belt.failed + failed)),
+        warnings=(*_about(likelihood), *more, *_failures(belt.failed + failed)),
     )  # fmt: skip
 
 
@@ -301,8 +329,8 @@ def _profile(task: Task) -> Limit:
             "critical": [critical] * scan.values.size,
             "minima": [list(m) for m in scan.minima],
         },
-        method="profile", statistic="profile likelihood ratio", sided="two",
-        calibration="asymptotic (expected: toys)", warnings=[*warnings, *_failures(failed)],
+        method="profile", statistic="profile likelihood ratio", sided="one",
+        calibration="asymptotic (expected: toys)", warnings=[*_about(likelihood), *warnings, *_failures(failed)],
         toys={"n": 400, "failed": failed, "seed": task.seed},
     )  # fmt: skip
 

@@ -15,21 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.inputs.errors import InputError
+from nuem.inputs.modifiers import KNOWN
 
 __all__ = [
-    "FREE", "KNOWN", "NORMAL", "POISSON", "Layout", "ParameterSet", "layout_of",
-    "pick_measurement",
+    "FREE", "NORMAL", "POISSON", "Layout", "ParameterSet", "check_yields", "layout_of",
+    "modifiers_in_order", "pick_measurement",
 ]  # fmt: skip
 
 _Array = NDArray[np.float64]
 
 #: How a parameter is constrained: not at all, by a normal or by a Poisson term.
 FREE, NORMAL, POISSON = 0, 1, 2
-
-#: Types of modifiers that are compiled, in the order in which pyhf collects them.
-KNOWN = (
-    "histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror",
-)  # fmt: skip
 
 
 @dataclass
@@ -206,6 +202,48 @@ def layout_of(
             "a parameter of interest with several components", file=name, field=poi
         )
     return Layout(channels=channels, sets=sets, masks=masks, poi=poi)
+
+
+def check_yields(spec: Mapping[str, Any], name: str) -> None:
+    """Refuse a channel in which no sample expects anything: it says nothing.
+
+    Parameters
+    ----------
+    spec : mapping
+        Document with ``channels``.
+    name : str
+        Where it came from, for messages.
+
+    Raises
+    ------
+    InputError
+        If there is such a channel.
+
+    Examples
+    --------
+    >>> sample = {"name": "s", "data": [0.0], "modifiers": []}
+    >>> check_yields({"channels": [{"name": "c", "samples": [sample]}]}, "w.json")
+    Traceback (most recent call last):
+    nuem.inputs.errors.InputError: w.json: channels.c: no sample has a yield
+    """
+    for channel in spec["channels"]:
+        yields = [
+            values
+            for sample in channel["samples"]
+            for values in (
+                sample["data"],
+                *(
+                    modifier["data"][side]
+                    for modifier in sample["modifiers"]
+                    if modifier["type"] == "histosys"
+                    for side in ("hi_data", "lo_data")
+                ),
+            )
+        ]
+        if not any(map(np.any, yields)):
+            raise InputError(
+                "no sample has a yield", file=name, field=f"channels.{channel['name']}"
+            )
 
 
 def modifiers_in_order(

@@ -17,6 +17,7 @@ from nuem.inputs.errors import InferenceError
 __all__ = ["PyhfProfile", "pyhf_asymptotic", "pyhf_profile"]
 
 _Array = NDArray[np.float64]
+_WHICH = ("observed", *(f"expected at {n:+d} sigma" for n in (-2, -1, 0, 1, 2)))
 
 
 def pyhf_asymptotic(
@@ -74,7 +75,8 @@ def pyhf_asymptotic(
         edges = curve.solve(1 - cl)
     observed = data[: model.config.nmaindata]
     return Asymptotic(
-        best_fit=best_fit, p0=p0, observed=edges[0], expected=tuple(edges[1:]),
+        best_fit=best_fit, p0=p0, low=_not_negative(model)["par_bounds"][model.config.poi_index][0],
+        observed=edges[0], expected=tuple(edges[1:]),
         scan=curve.scan(), sparse=int((observed < 5).sum()), bins=observed.size,
     )  # fmt: skip
 
@@ -149,11 +151,15 @@ def pyhf_profile(
             rise = curve(max(low, 0.0))
         except pyhf.exceptions.FailedMinimization as error:
             raise _failed(error, name) from None
-        edges = (right, upper, *expected)
-    if not all(map(math.isfinite, edges)):
+        edges = dict(
+            zip(("upper end", *_WHICH), (right, upper, *expected), strict=True)
+        )
+    beyond = [which for which, edge in edges.items() if not math.isfinite(edge)]
+    if beyond:
         raise InferenceError(
-            "no upper limit in range", file=name, field=model.config.poi_name,
-            expected="wider bounds of the parameter",
+            f"no upper limit in range ({beyond[0]})", file=name,
+            field=model.config.poi_name, found=f"{high:g} not excluded",
+            expected=f"wider bounds of the parameter for a level of {cl}",
         )  # fmt: skip
     p0 = float(ndtr(-math.sqrt(rise))) * (1 if low >= 0 else 2)
     values = sorted(curve.known)
@@ -277,10 +283,12 @@ class _CLsCurve:
         mu = min(1.0, bound)
         while not (self(mu) < alpha).all():
             if mu >= bound:
+                values = self(mu)
+                worst = int(np.argmax(values))
                 raise InferenceError(
-                    "no upper limit in range", file=self._name,
+                    f"no upper limit in range ({_WHICH[worst]})", file=self._name,
                     field=self._model.config.poi_name,
-                    found=f"CLs = {self(mu).max():.3g} at {mu:g}",
+                    found=f"CLs = {values[worst]:.3g} at {mu:g}",
                     expected=f"CLs below {alpha:.3g}; wider bounds of the parameter",
                 )  # fmt: skip
             mu = min(2 * mu, bound)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BANDS", "Limit", "Values", "in_coupling", "is_signed", "to_coupling"]
+__all__ = [
+    "BANDS", "Limit", "Values", "in_coupling", "is_signed", "percent", "to_coupling",
+]  # fmt: skip
 
 #: Quantiles of the expected limit, in standard deviations.
 BANDS = ("-2", "-1", "0", "1", "2")
@@ -38,6 +40,8 @@ class Limit:
     ----------
     cl : float
         Confidence level.
+    parameter : str
+        Name of the parameter of interest.
     poi : Values
         Observed, in the parameter of interest.
     expected_poi : dict
@@ -54,7 +58,9 @@ class Limit:
     warnings : tuple of str
     provenance : dict
     method, statistic, sided, calibration, engine : str
-        How it was found.
+        How it was found. `sided` is that of the upper limit: ``one``, or ``unified``
+        where the limit is the upper end of the interval. Intervals of ``profile`` have
+        two sides.
     toys : dict or None
         Number, failures and seed of the toys.
     gof : dict or None
@@ -64,6 +70,7 @@ class Limit:
     """
 
     cl: float
+    parameter: str
     poi: Values
     expected_poi: dict[str, float]
     p0: float
@@ -87,6 +94,7 @@ class Limit:
         coupling = self.coupling.to_dict() if self.coupling else None
         return {
             "cl": self.cl,
+            "parameter": self.parameter,
             "method": self.method,
             "statistic": self.statistic,
             "sided": self.sided,
@@ -109,6 +117,17 @@ class Limit:
             "warnings": list(self.warnings),
             "provenance": self.provenance,
         }
+
+
+def percent(level: float) -> str:
+    """A confidence level for a reader, none of its digits rounded away.
+
+    Examples
+    --------
+    >>> percent(0.9), percent(0.9999999)
+    ('90%', '99.99999%')
+    """
+    return f"{100 * level:.12g}%"
 
 
 def is_signed(definition: Mapping[str, Any] | None) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nuem.analysis.inference.asymptotic import Asymptotic, CLsCurve
 from nuem.analysis.inference.likelihood import Likelihood
-from nuem.analysis.inference.toys import Toys, throw
+from nuem.analysis.inference.toys import DIGITS, Toys, throw
 from nuem.inputs.errors import InferenceError
 
 __all__ = ["ToyCLs", "effective_counts", "toy_cls"]
@@ -150,16 +150,17 @@ def toy_cls(
                 break
             grid = np.append(grid, min(1.3 * grid[-1], likelihood.poi_bounds[1]))
     table = np.array(expected)
+    labels = ("observed", *(f"expected at {-n:+g} sigma" for n in _SIGMAS))
     limits = [
-        _crossing(grid, column, 1 - cl, likelihood)
-        for column in (np.array(observed), *table.T)
+        _crossing(grid, column, 1 - cl, likelihood, which)
+        for which, column in zip(labels, (np.array(observed), *table.T), strict=True)
     ]
     zero = throw(
         likelihood, null, test=[float(null[likelihood.poi])], count=count, seed=seed,
         purpose="discovery", threads=threads, **keep,
     )  # fmt: skip
     good = zero.statistic[zero.status == 0]
-    p0 = (np.count_nonzero(good >= curve.q0 - 1e-9) + 1) / (good.size + 1)
+    p0 = (np.count_nonzero(good >= curve.q0 - DIGITS) + 1) / (good.size + 1)
     return ToyCLs(
         observed=limits[0], expected=tuple(limits[1:]), p0=float(min(p0, 1.0)),
         scan={
@@ -187,7 +188,7 @@ class _Tail:
             raise InferenceError("no toy could be fitted")
 
     def __call__(self, q: float) -> float:
-        below = np.searchsorted(self._ordered, q - 1e-9, side="left")
+        below = np.searchsorted(self._ordered, q - DIGITS, side="left")
         return float((self._ordered.size - below) / self._ordered.size)
 
 
@@ -198,13 +199,16 @@ def _quantiles(q_null: _Array) -> _Array:
     return np.quantile(q_null, ndtr(np.array(_SIGMAS)))
 
 
-def _crossing(grid: _Array, cls: _Array, alpha: float, likelihood: Likelihood) -> float:
+def _crossing(
+    grid: _Array, cls: _Array, alpha: float, likelihood: Likelihood, which: str
+) -> float:
     """Where CLs falls to alpha for the last time, its logarithm interpolated."""
     above = np.flatnonzero(cls > alpha)
     if above.size and above[-1] + 1 == grid.size:
         raise InferenceError(
-            "no upper limit in range", file=likelihood.name, field=likelihood.poi_name,
-            found=f"CLs = {cls[-1]:.3g} at {grid[-1]:g}", expected=f"below {alpha:.3g}",
+            f"no upper limit in range ({which})", file=likelihood.name,
+            field=likelihood.poi_name, found=f"CLs = {cls[-1]:.3g} at {grid[-1]:g}",
+            expected=f"below {alpha:.3g}",
         )  # fmt: skip
     k = int(above[-1]) if above.size else -1
     x0, y0 = (grid[k], cls[k]) if k >= 0 else (0.0, 1.0)

@@ -24,10 +24,16 @@ from nuem.analysis.inference.likelihood import Likelihood
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.files import atomic_path
 
-__all__ = ["Toys", "load_toys", "merge_toys", "save_toys", "shard_range", "throw"]
+__all__ = [
+    "DIGITS", "Toys", "load_toys", "merge_toys", "save_toys", "shard_range", "throw",
+]  # fmt: skip
 
 _Array = NDArray[np.float64]
 _BLOCK = 256
+#: What the fits of toys leave open of a statistic (1e-5 with three events, less with
+#: more). With few counts many toys are the same outcome as the data: as close as this
+#: they count as equal, or digits would decide on which side of the data they are.
+DIGITS = 1e-4
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,8 @@ def throw(
 
     starts_of = range(0, size, _BLOCK)
     workers = threads or os.cpu_count() or 1
+    if workers > 1:
+        block(size)  # no toys, but compiled: two threads that compile at once may fail
     done = 0
     for made in _mapped(block, starts_of, workers):
         done += made

@@ -244,7 +244,7 @@ def test_limit_for_a_reader(nuem: Nuem, tmp_path: Path) -> None:
     Path("w.json").write_text(json.dumps(document))
     answer = nuem("limit", "w.json", "--cl", 0.95)
     assert answer.code == 0
-    assert "95% CL upper limit on parameter of interest" in answer.out
+    assert "95% CL upper limit on mu (cls, asymptotic, one-sided)" in answer.out
     assert "expected" in answer.out
     refused = nuem("limit", "w.json", "--cl", 95)
     assert refused.code == 2

@@ -146,8 +146,8 @@ def test_the_coupling_is_the_root(two_bins: Spec) -> None:
 def test_the_document_is_the_contract(limits: dict[float, Limit]) -> None:
     document = json.loads(json.dumps(limits[0.9].to_dict(), allow_nan=False))
     assert set(document) == {
-        "cl", "method", "statistic", "sided", "calibration", "engine", "definition",
-        "observed", "expected", "toys", "gof", "scan", "warnings", "provenance",
+        "cl", "parameter", "method", "statistic", "sided", "calibration", "engine",
+        "definition", "observed", "expected", "toys", "gof", "scan", "warnings", "provenance",
         "power_constrained",
     }  # fmt: skip
     assert set(document["observed"]) == {"poi", "coupling", "p0"}

@@ -49,6 +49,8 @@ def test_every_file_is_there(result: RunResult) -> None:
             "residual",
             "rates",
             "cls-scan",
+            "pulls",
+            "impacts",
             "cut-flow",
             "rate-against-time",
             "live-time",

@@ -95,6 +95,16 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert definition_of(back) == definition
 
 
+def test_the_constraint_of_mc_statistics_stands_at_the_channel() -> None:
+    """Where ROOT looks for it; without, it takes a Poisson one."""
+    (model,) = to_hs3(interfering(), {"links": LINKS})["distributions"]
+    assert model["staterror"]["constraint_type"] == "Gauss"
+    spec = interfering()
+    del spec["channels"][0]["samples"][2]["modifiers"][1]
+    (model,) = to_hs3(spec, {"links": LINKS})["distributions"]
+    assert "staterror" not in model
+
+
 def test_a_document_of_another_program_is_read() -> None:
     document = to_hs3(interfering(), {"links": LINKS})
     del document["misc"]

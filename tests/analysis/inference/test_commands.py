@@ -52,7 +52,7 @@ def test_limits_by_each_method(workspace: str) -> None:
         ("cls", "one"),
         ("toys", "one"),
         ("feldman-cousins", "unified"),
-        ("profile", "two"),
+        ("profile", "one"),  # of the limit; its interval has two sides
     ):
         found = answer("limit", workspace, "--method", method, "--toys", "200")
         assert (found["method"], found["sided"], found["engine"]) == (

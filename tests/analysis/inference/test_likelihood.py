@@ -190,3 +190,19 @@ def test_a_coupling_that_enters_twice_has_two_minima() -> None:
     assert ours.names == ["g"]
     expected = ours.expected(np.array([3.0]))
     np.testing.assert_allclose(expected, [50 - 6 + 90, 40 - 6 + 90])
+
+
+def test_a_best_fit_has_the_value_that_is_reported(make_workspace: Maker) -> None:
+    """Along a flat direction, too, where the last step of a fit can be a long one."""
+    # signal and free bins share their bins in fixed proportions
+    likelihood = Likelihood(make_workspace(27))
+    constrained = [likelihood.index(name) for name in ("alpha_1", "alpha_2")]
+    for mu in np.linspace(0.1, 3.0, 30):
+        for size in (1e-3, 1e-4, 1e-5):
+            start = likelihood.fit(fixed={likelihood.poi: float(mu)}).values
+            start[constrained] = size
+            found = likelihood.fit(start=start)
+            assert found.converged
+            assert likelihood.twice_nll(found.values) == pytest.approx(
+                found.twice_nll, abs=1e-8
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyhf
 import pytest
 
+from nuem.analysis.exchange.workspace import read_workspace
 from nuem.analysis.inference.asymptotic import CLsCurve, asymptotic_cls
 from nuem.analysis.inference.diagnostics import goodness_of_fit, impacts
 from nuem.analysis.inference.feldman_cousins import (
@@ -28,6 +30,7 @@ from nuem.analysis.inference.toys import (
     shard_range,
     throw,
 )
+from nuem.analysis.stages import set_limit
 from nuem.inputs.errors import InferenceError, InputError
 
 LINKS = {
@@ -433,3 +436,146 @@ def test_bounds_that_end_an_interval_are_named() -> None:
         upper_limit(spec)
     wide = upper_limit(on_off(), method="profile")
     assert not [line for line in wide.warnings if "bound" in line]
+
+
+def test_a_modifier_that_only_pyhf_knows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A program may register modifiers with pyhf, beyond its schema."""
+    spec = on_off(bins=1)
+    spec["channels"][0]["samples"][0]["modifiers"][1]["type"] = "twin"
+    with pytest.raises(
+        InputError, match=r"on\.s\.flux: modifier that neither nuem nor"
+    ):
+        upper_limit(spec)
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(spec))
+    with pytest.raises(
+        InputError, match=r"w\.json: on\.s\.flux: modifier that neither"
+    ):
+        read_workspace(path)
+    known = pyhf.modifiers.histfactory_set
+    monkeypatch.setitem(known, "twin", known["normsys"])
+    found = set_limit(read_workspace(path))
+    assert found.engine == "pyhf"
+    assert any("handed over to pyhf" in line for line in found.warnings)
+    as_usual = upper_limit(on_off(bins=1), engine="pyhf")
+    # another interpolation between one sigma: pyhf sets that of its own by their names
+    assert found.poi.upper_limit == pytest.approx(as_usual.poi.upper_limit, rel=0.02)
+    with pytest.raises(InputError, match="no method toys that works"):
+        upper_limit(spec, method="toys")
+
+
+def configured(**parameter: Any) -> dict[str, Any]:
+    spec = on_off()
+    spec["measurements"][0]["config"]["parameters"] = [{"name": "mu", **parameter}]
+    return spec
+
+
+def scaled(factor: float) -> dict[str, Any]:
+    spec = on_off()
+    signal = spec["channels"][0]["samples"][0]
+    signal["data"] = [factor * x for x in signal["data"]]
+    signal["modifiers"] = signal["modifiers"][:1]
+    return spec
+
+
+def test_what_is_wrong_with_a_parameter_is_said() -> None:
+    for engine in ("nuem", "pyhf"):
+        with pytest.raises(
+            InferenceError, match="mu: the parameter of interest is fix"
+        ):
+            upper_limit(configured(fixed=True), engine=engine)
+    with pytest.raises(
+        InferenceError,
+        match=r"expected at -2 sigma\): found 10 not excl.*0\.00\d+ events",
+    ):
+        upper_limit(scaled(1e-6))
+    with pytest.raises(InferenceError, match=r"too small beside the background.*e-\d+"):
+        upper_limit(scaled(1e-18))
+    with pytest.raises(InferenceError, match="acts on no expected event"):
+        upper_limit(scaled(0.0))
+    negative = on_off()
+    negative["channels"][0]["samples"].append(
+        {"name": "hole", "data": [-130.0] + [0.0] * 7, "modifiers": []}
+    )
+    with pytest.raises(InputError, match=r"on: negative expectation without signal"):
+        upper_limit(negative)
+
+
+def test_unusual_parameters_of_interest_are_noted() -> None:
+    for method in ("cls", "toys", "feldman-cousins", "profile"):
+        found = upper_limit(
+            configured(bounds=[[0.02, 10.0]], inits=[0.1]), method=method, toys=200
+        )
+        assert any("0.02 to 10, exclude 0" in line for line in found.warnings)
+        assert found.poi.intervals[0][0] >= 0.02
+        assert found.parameter == "mu"
+    spec = on_off()
+    spec["measurements"][0]["config"]["poi"] = "flux"
+    found = upper_limit(spec, method="profile")
+    assert "flux has a normal constraint" in found.warnings[0]
+    assert found.parameter == "flux"
+
+
+def test_best_fit_above_a_lower_bound_is_kept() -> None:
+    spec = configured(bounds=[[0.02, 10.0]], inits=[0.1])
+    spec["observations"][0]["data"] = [
+        n + 20 / (k + 1) for k, n in enumerate(spec["observations"][0]["data"])
+    ]
+    found = upper_limit(spec)
+    assert found.poi.best_fit == pytest.approx(0.4, abs=0.01)
+    free = upper_limit(configured() | {"observations": spec["observations"]})
+    assert found.poi.best_fit == pytest.approx(free.poi.best_fit, rel=1e-6)
+
+
+def test_a_channel_without_yields_is_an_error() -> None:
+    spec = on_off()
+    zero = {"name": "b", "data": [0.0, 0.0], "modifiers": []}
+    spec["channels"].append({"name": "nothing", "samples": [zero]})
+    spec["observations"].append({"name": "nothing", "data": [0.0, 0.0]})
+    for engine in ("nuem", "pyhf"):
+        with pytest.raises(
+            InputError, match=r"channels\.nothing: no sample has a yield"
+        ):
+            upper_limit(spec, engine=engine)
+    # a shape alone is a yield
+    data = {"hi_data": [1.0, 1.0], "lo_data": [1.0, 1.0]}
+    zero["modifiers"] = [{"name": "flux", "type": "histosys", "data": data}]
+    assert upper_limit(spec).poi.upper_limit > 0
+
+
+def test_levels_and_numbers_of_toys() -> None:
+    with pytest.raises(InputError, match=r"found 1\.0000000001, expected 0 to 1"):
+        upper_limit(on_off(), cl=1.0000000001)
+    with pytest.raises(InputError, match="found 99, expected at least 100"):
+        upper_limit(on_off(), method="toys", toys=99)
+    with pytest.raises(InputError, match="cl: an upper limit of a profile"):
+        upper_limit(on_off(), method="profile", cl=0.4)
+    with pytest.raises(InferenceError, match=r"for a level of 0\.9999999$"):
+        upper_limit(configured(bounds=[[0.0, 0.3]], inits=[0.1]), cl=0.9999999)
+
+
+def test_digits_do_not_decide_where_outcomes_are_equal() -> None:
+    """Few counts: the critical value is the statistic of many toys, and of the data."""
+    spec = on_off(bins=1)
+    spec["channels"] = [
+        {"name": "off", "samples": [spec["channels"][1]["samples"][0]]},
+        {"name": "on", "samples": spec["channels"][0]["samples"]},
+    ]
+    signal, background = spec["channels"][1]["samples"]
+    signal["data"], signal["modifiers"] = [1.8], signal["modifiers"][:1]
+    background["data"] = spec["channels"][0]["samples"][0]["data"] = [3.0]
+    spec["observations"] = [{"name": name, "data": [3.0]} for name in ("off", "on")]
+    likelihood = Likelihood(spec)
+    scan = profile(likelihood, values=np.array([0.0]))
+    belt = calibrate(likelihood, scan, values=np.array([0.0]), count=4000)
+    truth = likelihood.fit(fixed={likelihood.poi: 0.0}).values
+    n = np.random.default_rng(1).poisson(likelihood.expected(truth), (4000, 2))
+    outcomes, times = np.unique(n, axis=0, return_counts=True)
+    inside = 0
+    for data, share in zip(outcomes.astype(float), times, strict=True):
+        held = likelihood.fit(fixed={likelihood.poi: 0.0}, observed=data)
+        rise = held.deviance - likelihood.fit(observed=data).deviance
+        inside += share * (rise <= belt.critical[0])
+    assert inside / 4000 >= 0.895
