@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "draw"]
 
 _Array = NDArray[np.float64]
-_LATEX = {"q": r"$|q_\nu|$", "mu": r"$\mu_\nu$", "r2": r"$\langle r^2_\nu\rangle$"}
+_LATEX = {
+    "q": r"$|q_\nu|$",
+    "mu": r"$\mu_\nu$",
+    "r2": r"$\langle r^2_\nu\rangle$",
+    "ds2": r"$\Delta\sin^2\theta_W$",
+}
 #: Couplings at which the rates of the couplings not asked for are drawn.
 _TYPICAL: dict[Process, tuple[float | None, str]] = {
     Process.ELECTRON_MILLICHARGE_TRANSITION: (1e-12, r"$q_\nu = 10^{-12}\,e$"),

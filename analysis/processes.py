@@ -55,7 +55,7 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
             },
             "definition": (
                 f"diagonal coupling, interference with the Standard Model included ({zero})"
-                if process in INTERFERING_PROCESSES
+                if process in INTERFERING_PROCESSES and symbol != "ds2"
                 else definition
             ),
             "flavours": experiment.coupling.flavours,
