@@ -341,9 +341,9 @@ class ElectronScattering:
             terms["q"] = electrons * mixed
             terms["q^2"] = self._charge_squared(recoil, electrons)
         elif self.process in free_electron.VECTOR_SHIFT:
-            symbol, shift = free_electron.VECTOR_SHIFT[self.process]
-            terms[symbol] = electrons * free_electron.linear_expansion(recoil, g, shift)
-            quadratic = free_electron.quadratic_expansion(recoil, shift)
+            symbol, move = free_electron.VECTOR_SHIFT[self.process]
+            terms[symbol] = electrons * free_electron.linear_expansion(recoil, g, move)
+            quadratic = free_electron.quadratic_expansion(recoil, move)
             terms[f"{symbol}^2"] = electrons * quadratic
         return terms
 
