@@ -206,11 +206,13 @@ INTERFERING_PROCESSES: tuple[Process, ...] = (
 #: The Standard Model alone, on electrons and on nuclei: a sample without coupling.
 STANDARD_PROCESSES: tuple[Process, ...] = (Process.ELECTRON_SM, Process.NUCLEUS_SM)
 
-#: Coupling of an experiment that is asked for a process not in its file: reference
-#: value, definition, and what zero means.
-COUPLING_DEFAULT: dict[str, tuple[float, str, str]] = {
+#: Coupling of an experiment that is asked for a process not in its file: reference value
+#: on electrons and on nuclei (the size that reactors are sensitive to, about), definition,
+#: and what zero means.
+COUPLING_DEFAULT: dict[str, tuple[float, float, str, str]] = {
     "q": (
         1e-12,
+        1e-8,
         (
             "effective millicharge: q^2 is the sum over final flavours of |q_l'l|^2, "
             "averaged over the arriving flavours, interference neglected"
@@ -218,7 +220,8 @@ COUPLING_DEFAULT: dict[str, tuple[float, str, str]] = {
         "no electric charge",
     ),
     "mu": (
-        1e-11,
+        1e-10,
+        1e-10,
         (
             "effective magnetic moment: mu^2 is the sum over final states of |mu_l'l|^2, "
             "averaged over the arriving flavours"
@@ -226,11 +229,13 @@ COUPLING_DEFAULT: dict[str, tuple[float, str, str]] = {
         "no magnetic moment",
     ),
     "r2": (
-        1e-32,
+        1e-30,
+        1e-31,
         "charge radius squared, diagonal in flavour, the same for all flavours",
         "the value of the Standard Model",
     ),
     "ds2": (
+        0.1,
         0.1,
         (
             "shift of sin^2 theta_W at low momentum transfer from the value of the "
