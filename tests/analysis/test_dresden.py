@@ -168,8 +168,8 @@ def test_the_coherent_rate_of_an_author(release: Path, column: int) -> None:
     ionisation = true * np.interp(true, table[:, 0], table[:, column])
     counts = 2.924 * forward(rate, true, ionisation, floor=0.003, truncated=True)
     author = AUTHOR["iron-filter" if column == 1 else "photo-neutron"]
-    np.testing.assert_allclose(counts, author, rtol=0.05)
-    assert counts.sum() == pytest.approx(sum(author), rel=0.03)
+    np.testing.assert_allclose(counts, author, rtol=0.01)
+    assert counts.sum() == pytest.approx(sum(author), rel=0.005)
 
 
 def test_what_the_even_rise_of_the_iron_filter_does(release: Path) -> None:
