@@ -89,6 +89,30 @@ class Drawing:
         )  # fmt: skip
         return self._save(figure, "spectra")
 
+    def components(
+        self,
+        observed: Mapping[str, _Array],
+        exposures: Mapping[str, Exposure],
+        fit: Fit,
+    ) -> list[Path]:
+        """Each spectrum of values that stand for counts, with the parts of its fit."""
+        from nuem.plots.components import components
+
+        titles, written = self._titles(), []
+        for name, counts in observed.items():
+            scale = exposures[name].scale * np.diff(self._edges)
+            figure = components(
+                edges=self._edges, values=counts / scale,
+                value_errors=np.sqrt(counts) / scale,
+                parts={
+                    sample: part / scale for sample, part in fit.expected[name].items()
+                },
+                values_name=titles[name], total_name="best fit", lines=self._lines,
+                energy_unit=self._unit, **self._header,
+            )  # fmt: skip
+            written += self._save(figure, f"spectrum-{name}")
+        return written
+
     def residual(
         self,
         observed: Mapping[str, _Array],
@@ -106,7 +130,8 @@ class Drawing:
 
         on, off = self._on_and_off()
         width = np.diff(self._edges)
-        on_kgd = sum(exposures[name].kg_day for name in on)
+        # of values that stand for counts, each bin has a scale of its own
+        on_kgd = np.sum([exposures[name].scale for name in on], axis=0)
 
         def signal(value: float) -> _Array:
             there = signal_at(workspace, value)
@@ -116,7 +141,7 @@ class Drawing:
 
         counts_on = np.sum([observed[name] for name in on], axis=0)
         if off:
-            off_kgd = sum(exposures[name].kg_day for name in off)
+            off_kgd = np.sum([exposures[name].scale for name in off], axis=0)
             counts_off = np.sum([observed[name] for name in off], axis=0)
             # backgrounds that decay differ between the periods: the fit says by how
             # much, so that lines do not pose as signal
@@ -386,13 +411,10 @@ def draw(
     drawing = Drawing(experiment, folder, simulated=simulated)
     # the errors of values that stand for counts are not their square roots
     counted = all(exposure.factors is None for exposure in exposures.values())
+    measured = drawing.spectra if counted else drawing.components
     return [
-        *(drawing.spectra(observed, exposures, fit) if counted else []),
-        *(
-            drawing.residual(observed, exposures, fit, workspace, limit)
-            if counted
-            else []
-        ),
+        *measured(observed, exposures, fit),
+        *drawing.residual(observed, exposures, fit, workspace, limit),
         *drawing.rates(),
         *drawing.scan(limit),
         *(drawing.cut_flow(cut_flow) if cut_flow else []),

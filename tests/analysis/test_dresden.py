@@ -72,7 +72,7 @@ def test_the_values_are_not_counts(spectra: Spectra) -> None:
             spectrum.counts, (spectrum.values / spectrum.errors) ** 2, rtol=1e-12
         )
         np.testing.assert_allclose(
-            spectrum.values, spectrum.counts * spectrum.factors, rtol=1e-12
+            spectrum.counts, spectrum.values * spectrum.factors, rtol=1e-12
         )
 
 
