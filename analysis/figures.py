@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "draw"]
 
 _Array = NDArray[np.float64]
-_LATEX = {"q": r"$|q_\nu|$", "mu": r"$\mu_\nu$", "r2": r"$\langle r^2_\nu\rangle$"}
+_LATEX = {
+    "q": r"$|q_\nu|$",
+    "mu": r"$\mu_\nu$",
+    "r2": r"$\langle r^2_\nu\rangle$",
+    "ds2": r"$\Delta\sin^2\theta_W$",
+}
 #: Couplings at which the rates of the couplings not asked for are drawn.
 _TYPICAL: dict[Process, tuple[float | None, str]] = {
     Process.ELECTRON_MILLICHARGE_TRANSITION: (1e-12, r"$q_\nu = 10^{-12}\,e$"),
@@ -100,6 +105,32 @@ class Drawing:
         )  # fmt: skip
         return self._save(figure, "spectra")
 
+    def components(
+        self,
+        observed: Mapping[str, _Array],
+        exposures: Mapping[str, Exposure],
+        fit: Fit,
+    ) -> list[Path]:
+        """Each spectrum of values that stand for counts, with the parts of its fit."""
+        from nuem.plots.components import components
+
+        titles, written = self._titles(), []
+        for name, used in observed.items():
+            counts = self._all(used)
+            scale = exposures[name].scale * np.diff(self._edges)
+            figure = components(
+                edges=self._edges, values=counts / scale,
+                value_errors=np.sqrt(counts) / scale,
+                parts={
+                    sample: self._all(part) / scale
+                    for sample, part in fit.expected[name].items()
+                },
+                values_name=titles[name], total_name="best fit", lines=self._lines,
+                energy_unit=self._unit, **self._header,
+            )  # fmt: skip
+            written += self._save(figure, f"spectrum-{name}")
+        return written
+
     def residual(
         self,
         observed: Mapping[str, _Array],
@@ -117,7 +148,8 @@ class Drawing:
 
         on, off = self._on_and_off()
         width = np.diff(self._edges)
-        on_kgd = sum(exposures[name].kg_day for name in on)
+        # of values that stand for counts, each bin has a scale of its own
+        on_kgd = np.sum([exposures[name].scale for name in on], axis=0)
 
         def signal(value: float) -> _Array:
             there = signal_at(workspace, value)
@@ -126,7 +158,7 @@ class Drawing:
 
         counts_on = self._all(np.sum([observed[name] for name in on], axis=0))
         if off:
-            off_kgd = sum(exposures[name].kg_day for name in off)
+            off_kgd = np.sum([exposures[name].scale for name in off], axis=0)
             counts_off = self._all(np.sum([observed[name] for name in off], axis=0))
             # backgrounds that decay differ between the periods: the fit says by how
             # much, so that lines do not pose as signal
@@ -427,13 +459,10 @@ def draw(
     drawing = Drawing(experiment, folder, simulated=simulated)
     # the errors of values that stand for counts are not their square roots
     counted = all(exposure.factors is None for exposure in exposures.values())
+    measured = drawing.spectra if counted else drawing.components
     return [
-        *(drawing.spectra(observed, exposures, fit) if counted else []),
-        *(
-            drawing.residual(observed, exposures, fit, workspace, limit)
-            if counted
-            else []
-        ),
+        *measured(observed, exposures, fit),
+        *drawing.residual(observed, exposures, fit, workspace, limit),
         *drawing.rates(),
         *drawing.scan(limit),
         *drawing.nuisances(fit, workspace),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -360,7 +360,11 @@ def _band(
 
     calibration = experiment.calibration
     assert calibration is not None  # checked before anything was calculated
-    plan = event_plan(experiment)
+    chosen = event_plan(experiment)
+    # what the band is the measure of does not shape it
+    plan = replace(
+        chosen, cuts=tuple(c for c in chosen.cuts if c.name != calibration.cut)
+    )
     x, y = parse(calibration.x), parse(calibration.y)
     events = scatter(plan, calibration_files, x, y)
     search = scatter(plan, files, x, y, reading)
@@ -369,6 +373,12 @@ def _band(
     counts["quantiles"] = list(calibration.quantiles)
     counts["calibration_events"] = int(events.x.size)
     counts["inputs"] = input_files(calibration_files)
+    if calibration.cut is not None:
+        kept = scatter(chosen, calibration_files, x, y).counts
+        counts["acceptance"] = {
+            channel: {"accepted": kept[channel], "of": number}
+            for channel, number in events.counts.items()
+        }
     drawing = figures.Drawing(experiment, folder, simulated=False)
     return counts, drawing.band(search, band)
 

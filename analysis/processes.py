@@ -45,7 +45,8 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
     if [s.process for s in experiment.signals] == [process]:
         return experiment
     signals = _with_standard_model(experiment, process)
-    reference, definition, zero = COUPLING_DEFAULT[symbol]
+    on_electrons, on_nuclei, definition, zero = COUPLING_DEFAULT[symbol]
+    reference = on_nuclei if process.on_nuclei else on_electrons
     coupling = Coupling.model_validate(
         {
             "symbol": symbol,
@@ -55,7 +56,7 @@ def with_process(experiment: Experiment, process: Process | str) -> Experiment:
             },
             "definition": (
                 f"diagonal coupling, interference with the Standard Model included ({zero})"
-                if process in INTERFERING_PROCESSES
+                if process in INTERFERING_PROCESSES and symbol != "ds2"
                 else definition
             ),
             "flavours": experiment.coupling.flavours,

@@ -27,7 +27,7 @@ class Published(Strict):
 
     process: Process
     interval: tuple[float | None, float | None]
-    unit: Literal["e", "mu_B", "cm^2"]
+    unit: Literal["e", "mu_B", "cm^2", "1"]
     cl: Annotated[float, Field(gt=0, lt=1)]
     statistic: Text
     sided: Literal["one", "two", "unstated"]

@@ -217,7 +217,14 @@ class EventLayout(Strict):
 
 
 class Calibration(Strict):
-    """The band of calibration events that the search events are drawn over."""
+    """The band of calibration events that the search events are drawn over.
+
+    Attributes
+    ----------
+    cut : str, optional
+        Name of the cut that the calibration is the measure of: the band is that of the
+        events before it, and its acceptance is the share of them that it keeps.
+    """
 
     title: Text
     x: ExpressionText
@@ -226,6 +233,7 @@ class Calibration(Strict):
     y_title: Text
     x_binning: Segment
     quantiles: tuple[float, float]
+    cut: Text | None = None
 
     @field_validator("quantiles")
     @classmethod

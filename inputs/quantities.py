@@ -225,11 +225,11 @@ class FissionCrossSection(Quantity):
 
 
 class CouplingValue(Quantity):
-    """A coupling: charge in e, magnetic moment in mu_B, squared radius in cm^2."""
+    """A coupling: e, mu_B, cm^2 (squared radius) or 1 (shift of a mixing angle)."""
 
     dimension: ClassVar[str] = "coupling"
     value: _Positive
-    unit: Literal["e", "mu_B", "cm^2"]
+    unit: Literal["e", "mu_B", "cm^2", "1"]
 
 
 class FreeNumber(Attributed):

@@ -55,7 +55,7 @@ class Coupling(Strict):
     Results with unequal definitions are not combined.
     """
 
-    symbol: Literal["q", "mu", "r2"]
+    symbol: Literal["q", "mu", "r2", "ds2"]
     reference: CouplingValue
     definition: Text
     flavours: list[Flavour] = Field(min_length=1)
@@ -473,6 +473,15 @@ class Experiment(Strict):
             signal.process.on_nuclei for signal in self.signals
         ):
             msg = "total: a cross section per fission is that of electrons"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _calibration_measures_a_cut(self) -> Experiment:
+        cut = None if self.calibration is None else self.calibration.cut
+        there = [] if self.events is None else [c.name for c in self.events.cuts]
+        if cut is not None and cut not in there:
+            msg = f"calibration.cut: no {cut!r}, there are: {', '.join(there)}"
             raise ValueError(msg)
         return self
 

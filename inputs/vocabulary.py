@@ -32,7 +32,8 @@ class Process(StrEnum):
 
     A diagonal coupling (millicharge, charge radius) stands for the whole cross
     section with the Standard Model and the interference included; ``-transition``
-    and ``-magnetic`` for the electromagnetic term alone.
+    and ``-magnetic`` for the electromagnetic term alone. The mixing angle, a shift
+    from its value in the Standard Model, is like a charge radius in this.
     """
 
     ELECTRON_SM = "electron-sm"
@@ -40,11 +41,13 @@ class Process(StrEnum):
     ELECTRON_MILLICHARGE = "electron-millicharge"
     ELECTRON_MILLICHARGE_TRANSITION = "electron-millicharge-transition"
     ELECTRON_CHARGE_RADIUS = "electron-charge-radius"
+    ELECTRON_MIXING_ANGLE = "electron-mixing-angle"
     NUCLEUS_SM = "nucleus-sm"
     NUCLEUS_MAGNETIC = "nucleus-magnetic"
     NUCLEUS_MILLICHARGE = "nucleus-millicharge"
     NUCLEUS_MILLICHARGE_TRANSITION = "nucleus-millicharge-transition"
     NUCLEUS_CHARGE_RADIUS = "nucleus-charge-radius"
+    NUCLEUS_MIXING_ANGLE = "nucleus-mixing-angle"
 
     @property
     def on_nuclei(self) -> bool:
@@ -143,15 +146,18 @@ COUPLING_SYMBOL: dict[Process, str | None] = {
     Process.ELECTRON_MILLICHARGE: "q",
     Process.ELECTRON_MILLICHARGE_TRANSITION: "q",
     Process.ELECTRON_CHARGE_RADIUS: "r2",
+    Process.ELECTRON_MIXING_ANGLE: "ds2",
     Process.NUCLEUS_SM: None,
     Process.NUCLEUS_MAGNETIC: "mu",
     Process.NUCLEUS_MILLICHARGE: "q",
     Process.NUCLEUS_MILLICHARGE_TRANSITION: "q",
     Process.NUCLEUS_CHARGE_RADIUS: "r2",
+    Process.NUCLEUS_MIXING_ANGLE: "ds2",
 }
 
-#: Unit of each coupling: elementary charge, Bohr magneton, squared radius.
-COUPLING_UNIT: dict[str, str] = {"q": "e", "mu": "mu_B", "r2": "cm^2"}
+#: Unit of each coupling: elementary charge, Bohr magneton, squared radius, and a pure
+#: number, the shift of sin^2 of the weak mixing angle.
+COUPLING_UNIT: dict[str, str] = {"q": "e", "mu": "mu_B", "r2": "cm^2", "ds2": "1"}
 
 #: Units accepted in experiment files: dimension -> {unit: factor to the first}.
 UNITS: dict[str, dict[str, float]] = {
@@ -176,7 +182,7 @@ UNITS: dict[str, dict[str, float]] = {
     "length": {"m": 1.0, "cm": 0.01},
     "count": {"events": 1.0},
     "fission cross section": {"cm2/fission": 1.0},
-    "coupling": {"e": 1.0, "mu_B": 1.0, "cm^2": 1.0},
+    "coupling": {"e": 1.0, "mu_B": 1.0, "cm^2": 1.0, "1": 1.0},
 }
 
 #: Processes whose rate goes with the square of the coupling alone.
@@ -191,18 +197,22 @@ SQUARED_PROCESSES: tuple[Process, ...] = (
 INTERFERING_PROCESSES: tuple[Process, ...] = (
     Process.ELECTRON_MILLICHARGE,
     Process.ELECTRON_CHARGE_RADIUS,
+    Process.ELECTRON_MIXING_ANGLE,
     Process.NUCLEUS_MILLICHARGE,
     Process.NUCLEUS_CHARGE_RADIUS,
+    Process.NUCLEUS_MIXING_ANGLE,
 )
 
 #: The Standard Model alone, on electrons and on nuclei: a sample without coupling.
 STANDARD_PROCESSES: tuple[Process, ...] = (Process.ELECTRON_SM, Process.NUCLEUS_SM)
 
-#: Coupling of an experiment that is asked for a process not in its file: reference
-#: value, definition, and what zero means.
-COUPLING_DEFAULT: dict[str, tuple[float, str, str]] = {
+#: Coupling of an experiment that is asked for a process not in its file: reference value
+#: on electrons and on nuclei (the size that reactors are sensitive to, about), definition,
+#: and what zero means.
+COUPLING_DEFAULT: dict[str, tuple[float, float, str, str]] = {
     "q": (
         1e-12,
+        1e-8,
         (
             "effective millicharge: q^2 is the sum over final flavours of |q_l'l|^2, "
             "averaged over the arriving flavours, interference neglected"
@@ -210,7 +220,8 @@ COUPLING_DEFAULT: dict[str, tuple[float, str, str]] = {
         "no electric charge",
     ),
     "mu": (
-        1e-11,
+        1e-10,
+        1e-10,
         (
             "effective magnetic moment: mu^2 is the sum over final states of |mu_l'l|^2, "
             "averaged over the arriving flavours"
@@ -218,8 +229,18 @@ COUPLING_DEFAULT: dict[str, tuple[float, str, str]] = {
         "no magnetic moment",
     ),
     "r2": (
-        1e-32,
+        1e-30,
+        1e-31,
         "charge radius squared, diagonal in flavour, the same for all flavours",
+        "the value of the Standard Model",
+    ),
+    "ds2": (
+        0.1,
+        0.1,
+        (
+            "shift of sin^2 theta_W at low momentum transfer from the value of the "
+            "Standard Model, in the neutral-current couplings"
+        ),
         "the value of the Standard Model",
     ),
 }

@@ -137,12 +137,12 @@ def atomic_terms(
         terms["q"] = g.vector * atomic.interference_expansion(recoil, moments)
         extra = mixed(free_electron.millicharge_shift(recoil))
         terms["q"][: len(extra)] += extra
-    if process is Process.ELECTRON_CHARGE_RADIUS:
-        shift = free_electron.charge_radius_shift()
-        terms["r2"] = 2.0 * g.vector * shift * vector
+    if process in free_electron.VECTOR_SHIFT:
+        symbol, shift = free_electron.VECTOR_SHIFT[process]
+        terms[symbol] = 2.0 * g.vector * shift * vector
         extra = mixed(shift)
-        terms["r2"][: len(extra)] += extra
-        terms["r2^2"] = shift**2 * vector
+        terms[symbol][: len(extra)] += extra
+        terms[f"{symbol}^2"] = shift**2 * vector
     elif process is not Process.ELECTRON_SM:
         terms["q^2"] = atomic.charge_expansion(
             recoil, moments, options.regulator, medium=medium,

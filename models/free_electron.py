@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from nuem.inputs.vocabulary import Flavour
+from nuem.inputs.vocabulary import Flavour, Process
 from nuem.models.arrays import ArrayLike, FloatArray, finite, positive
 from nuem.models.constants import (
     ALPHA,
@@ -73,6 +73,14 @@ def charge_radius_shift() -> float:
     """
     natural = math.sqrt(2.0) * math.pi * ALPHA / (3.0 * FERMI_KEV)
     return natural / HBARC2_KEV2_CM2
+
+
+#: Couplings that shift g_V by the same at all recoils: process -> symbol of the coupling
+#: and shift for a coupling of 1. g_V is -1/2 + 2 sin^2 theta_W (+ 1).
+VECTOR_SHIFT: dict[Process, tuple[str, float]] = {
+    Process.ELECTRON_CHARGE_RADIUS: ("r2", charge_radius_shift()),
+    Process.ELECTRON_MIXING_ANGLE: ("ds2", 2.0),
+}
 
 
 def sm_expansion(recoil: FloatArray, g: ElectronCouplings) -> FloatArray:

@@ -35,6 +35,7 @@ __all__ = [
     "interference_expansion",
     "kinematics",
     "magnetic_expansion",
+    "mixing_angle_expansion",
     "sm_expansion",
 ]
 
@@ -117,8 +118,30 @@ def charge_radius_expansion(
 
     The radius shifts g_Vp by ``-sqrt2 pi alpha/(3 G_F) <r^2>``.
     """
+    return _proton_shift(recoil, nucleus, charge, square, -charge_radius_shift())
+
+
+def mixing_angle_expansion(
+    recoil: FloatArray, nucleus: Isotope, charge: float, square: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Terms linear and quadratic in a shift of sin^2 theta_W, for a shift of 1.
+
+    It shifts g_Vp, which is 1/2 - 2 sin^2 theta_W at tree level, by -2; the
+    neutron's coupling does not contain the angle.
+    """
+    return _proton_shift(recoil, nucleus, charge, square, -2.0)
+
+
+def _proton_shift(
+    recoil: FloatArray,
+    nucleus: Isotope,
+    charge: float,
+    square: FloatArray,
+    shift: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Terms linear and quadratic in what shifts g_Vp, `shift` being that of 1."""
     recoil = positive(recoil, "recoil_kev")
-    shift = -charge_radius_shift() * nucleus.number
-    factor = _WEAK * nucleus.mass_kev * shift * square
+    weak = shift * nucleus.number
+    factor = _WEAK * nucleus.mass_kev * weak * square
     common = factor * _kinematics(recoil, nucleus)
-    return 2.0 * charge * common, shift * common
+    return 2.0 * charge * common, weak * common

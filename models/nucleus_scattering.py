@@ -87,6 +87,7 @@ class NucleusScattering:
             "millicharge": ("1", "q", "q^2"),
             "millicharge-transition": ("q^2",),
             "charge-radius": ("1", "r2", "r2^2"),
+            "mixing-angle": ("1", "ds2", "ds2^2"),
         }[self.process.kind]
 
     @property
@@ -180,6 +181,10 @@ class NucleusScattering:
             terms["q^2"] = quadratic * em
         elif kind == "charge-radius":
             terms["r2"], terms["r2^2"] = one.charge_radius_expansion(
+                recoil, isotope, charge, square
+            )
+        elif kind == "mixing-angle":
+            terms["ds2"], terms["ds2^2"] = one.mixing_angle_expansion(
                 recoil, isotope, charge, square
             )
         return terms

@@ -135,6 +135,7 @@ class ElectronScattering:
             Process.ELECTRON_MILLICHARGE: ("1", "q", "q^2"),
             Process.ELECTRON_MILLICHARGE_TRANSITION: ("q^2",),
             Process.ELECTRON_CHARGE_RADIUS: ("1", "r2", "r2^2"),
+            Process.ELECTRON_MIXING_ANGLE: ("1", "ds2", "ds2^2"),
         }[self.process]
 
     @property
@@ -343,11 +344,11 @@ class ElectronScattering:
                 mixed = free_electron.linear_expansion(recoil, g, shift)
             terms["q"] = electrons * mixed
             terms["q^2"] = self._charge_squared(recoil, electrons)
-        elif self.process is Process.ELECTRON_CHARGE_RADIUS:
-            radius = free_electron.charge_radius_shift()
-            terms["r2"] = electrons * free_electron.linear_expansion(recoil, g, radius)
-            quadratic = free_electron.quadratic_expansion(recoil, radius)
-            terms["r2^2"] = electrons * quadratic
+        elif self.process in free_electron.VECTOR_SHIFT:
+            symbol, move = free_electron.VECTOR_SHIFT[self.process]
+            terms[symbol] = electrons * free_electron.linear_expansion(recoil, g, move)
+            quadratic = free_electron.quadratic_expansion(recoil, move)
+            terms[f"{symbol}^2"] = electrons * quadratic
         return terms
 
     def _atomic(

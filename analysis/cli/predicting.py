@@ -71,8 +71,8 @@ def _words(kind: type[StrEnum]) -> click.Choice[str]:
 )  # fmt: skip
 @click.option(
     "--coupling", type=float,
-    help="Charge in e, moment in mu_B, or charge radius squared in cm^2 (0 is the "
-    "Standard Model).",
+    help="Charge in e, moment in mu_B, charge radius squared in cm^2 or shift of sin^2 "
+    "theta_W (0 is the Standard Model).",
 )  # fmt: skip
 @click.option(
     "--flavour", type=_words(Flavour), default="anti-nu-e",

@@ -90,6 +90,13 @@ def _show(result: RunResult) -> None:
             f" {result.band['on']} events on it, {result.band['below']} below,"
             f" {result.band['above']} above, {result.band['beyond']} beyond its range"
         )
+        kept = result.band.get("acceptance", {}).values()
+        calibration = result.experiment.calibration
+        if kept and calibration is not None:
+            share = sum(k["accepted"] for k in kept) / sum(k["of"] for k in kept)
+            click.echo(
+                f"  acceptance {share:.4f} of the calibration (cut {calibration.cut})"
+            )
     numbers = result.limit.provenance.get("numbers", {})
     stated = ", ".join(f"{count} {status}" for status, count in numbers.items())
     click.echo(f"  inputs     {stated} (nuem list {result.experiment.name})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +30,13 @@ class Scatter:
     Attributes
     ----------
     x, y : ndarray, shape (events,)
+    counts : mapping of str to int
+        Channel -> number of its events.
     """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +112,18 @@ def scatter(
     plan = replace(plan, observables=axes, variations=(), weight=None)
     reading = Reading() if reading is None else reading
     columns: tuple[list[NDArray[np.float64]], ...] = ([], [])
+    counts = {channel.name: 0 for channel in plan.channels}
     for file in files:
         listed = reading.run_list.rows.get(str(file)) if reading.run_list else None
         info = inspect_file(plan, file, listed=listed, power=reading.power)
         for tree, entries in info.entries.items():
             values = accepted_values(plan, file, 0, entries, tree, info)
-            for by_channel in values.values():
+            for channel, by_channel in values.items():
+                counts[channel] += by_channel[0].size
                 for column, value in zip(columns, by_channel, strict=True):
                     column.append(value)
-    return Scatter(*(np.concatenate(column) for column in columns))
+    first, second = (np.concatenate(column) for column in columns)
+    return Scatter(first, second, counts)
 
 
 def band_of(

@@ -123,7 +123,7 @@ def test_regions_share_their_template() -> None:
     (egg,), (wall,) = predicted.signals["egg"], predicted.signals["wall"]
     assert egg is wall
     direct = template(
-        MILLICHARGE, "Xe", solar_flux(["pp", "7Be"]),
+        MILLICHARGE, "Xe", solar_flux(),
         channel_response(channels(experiment)[0]),
         bin_edges(experiment.observables[0]), method="free",
     )  # fmt: skip

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from scipy.optimize import brentq, minimize_scalar
+import uproot
+from scipy.optimize import brentq, linprog, minimize, minimize_scalar
+from scipy.sparse import csr_matrix, hstack, identity
+from scipy.special import erf
 from scipy.stats import norm
 
 from nuem.analysis.pipeline import RunResult, run
+from nuem.inputs.catalogue import load_experiment
 
 pytestmark = pytest.mark.data
 MASSES = {"egg": 646.157, "u-volume": 360.478, "wall": 238.908}
@@ -25,6 +31,97 @@ def result(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RunRe
         "xenon1t-sr1", [search], calibration=[calibration],
         output=tmp_path_factory.mktemp("xenon1t"),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rn220(data_folder: Path) -> dict[str, npt.NDArray[np.float64]]:
+    """The calibration events of all volumes, cS1 from 3 to 70 PE."""
+    (path,) = (data_folder / "xenon1t_sr1").glob("xephyr_Rn220_*.root")
+    with uproot.open(path) as file:
+        trees = [
+            file[f"tree_{k}"].arrays(["cs1", "cs2"], library="np") for k in range(3)
+        ]
+    cs1, cs2 = (
+        np.concatenate([tree[name] for tree in trees]).astype(float)
+        for name in ("cs1", "cs2")
+    )
+    chosen = (cs1 > 3) & (cs1 < 70)
+    return {"cs1": cs1[chosen], "cs2": cs2[chosen]}
+
+
+def quantile_parabola(x: npt.ArrayLike, y: npt.ArrayLike, level: float) -> list[float]:
+    """Quantile regression: least sum of y - f(x), weighted by level and 1 - level."""
+    columns = np.vander(np.asarray(x), 3, increasing=True)
+    count = len(columns)
+    cost = np.concatenate(
+        [np.zeros(6), np.full(count, level), np.full(count, 1 - level)]
+    )
+    table = csr_matrix(columns)
+    equations = hstack([table, -table, identity(count), -identity(count)]).tocsr()
+    found = linprog(cost, A_eq=equations, b_eq=y, bounds=(0, None), method="highs").x
+    return list(found[:3] - found[3:6])
+
+
+def test_the_band_is_that_of_the_calibration(
+    rn220: dict[str, npt.NDArray[np.float64]],
+) -> None:
+    layout = load_experiment("xenon1t-sr1").events
+    assert layout is not None
+    (cut,) = (cut for cut in layout.cuts if cut.name == "er-band")
+    low, high = cut.expression.split("and")
+    for level, text in ((0.0025, low), (0.9975, high)):
+        # "a + b*log(cs1) + c*log(cs1)**2"
+        found = re.findall(r"([+-]? ?[0-9.]{6})(?=[ *])", text)
+        stated = [float(number.replace(" ", "")) for number in found]
+        fitted = quantile_parabola(np.log(rn220["cs1"]), rn220["cs2"], level)
+        np.testing.assert_allclose(stated, fitted, atol=2e-3)
+
+
+def test_the_threshold_is_that_of_the_calibration(
+    rn220: dict[str, npt.NDArray[np.float64]],
+) -> None:
+    """Edge of a flat spectrum below 10 keV: 1.447 +- 0.028 and 0.447 +- 0.034 keV."""
+    energy = 13.7e-3 * (rn220["cs1"] / 0.142 + 10 ** rn220["cs2"] / 11.4)
+    chosen = energy[(energy > 0.3) & (energy < 10)]
+    grid = np.linspace(0.3, 10, 4000)
+
+    def edge(x: npt.NDArray[np.float64], p: npt.NDArray[np.float64]) -> npt.ArrayLike:
+        return np.maximum(0.5 * (1 + erf((x - p[0]) / p[1])), 1e-12)
+
+    def height(p: npt.NDArray[np.float64]) -> float:
+        area = np.trapezoid(edge(grid, p), grid)
+        return float(chosen.size * np.log(area) - np.log(edge(chosen, p)).sum())
+
+    found = minimize(height, [1.3, 0.4], method="Nelder-Mead").x
+    np.testing.assert_allclose(found, [1.447, 0.447], atol=2e-3)
+    (detector,) = load_experiment("xenon1t-sr1").detectors
+    text = str(detector.response.cut_efficiency.expression)
+    assert text == "0.9*0.9954*0.5*(1 + erf((E - 1.447)/0.447))"
+    # flat above: the mean from 2 to 6 keV is that from 6 to 10 keV
+    lower, upper = (
+        np.sum((energy > 2) & (energy < 6)),
+        np.sum((energy > 6) & (energy < 10)),
+    )
+    assert abs(lower - upper) < 3 * np.sqrt(lower + upper)
+
+
+def test_the_calibration_measures_the_cut(result: RunResult) -> None:
+    assert result.band is not None
+    acceptance = result.band["acceptance"]
+    assert list(acceptance) == list(MASSES)
+    accepted = sum(entry["accepted"] for entry in acceptance.values())
+    of = sum(entry["of"] for entry in acceptance.values())
+    assert (accepted, of) == (6319, 6348)
+    for entry in acceptance.values():
+        share = entry["accepted"] / entry["of"]
+        assert abs(share - 0.9954) < 4 * np.sqrt(0.0046 / entry["of"])
+    # nothing of the band that is drawn is cut away before it is measured
+    assert result.band["calibration_events"] == of
+
+
+def test_all_branches_of_the_sun() -> None:
+    (sun,) = load_experiment("xenon1t-sr1").sources
+    assert set(sun.branches) == {"pp", "7Be", "pep", "8B", "hep", "13N", "15O", "17F"}
 
 
 def test_three_trees_are_three_regions_with_their_masses(result: RunResult) -> None:

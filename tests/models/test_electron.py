@@ -7,6 +7,7 @@ import pytest
 
 from nuem.inputs.errors import InputError, ModelError
 from nuem.models import free_electron as free
+from nuem.models.constants import SIN2_THETA_W
 from nuem.models.electron import coefficients, cross_section
 from nuem.models.photon import epa
 from nuem.models.scattering import ElectronScattering
@@ -33,6 +34,11 @@ def test_free_is_z_electrons() -> None:
         ("electron-sm", None, free.sm(ENERGY, RECOIL)),
         ("electron-magnetic", 1e-10, free.magnetic(ENERGY, RECOIL, 1e-10)),
         ("electron-charge-radius", -4e-32, free.charge_radius(ENERGY, RECOIL, -4e-32)),
+        (
+            "electron-mixing-angle",
+            -0.05,
+            free.sm(ENERGY, RECOIL, sin2_theta_w=SIN2_THETA_W - 0.05),
+        ),
         (TRANSITION, 1e-12, free.transition(ENERGY, RECOIL, 1e-12)),
     ],
 )
@@ -44,6 +50,18 @@ def test_stepped_counts_loose_electrons(
     )
     electrons = np.array([20, 22, 28, 30, 32, 32])
     np.testing.assert_allclose(value, electrons * single, rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["stepped", "atomic"])
+def test_mixing_angle_is_another_angle(method: str) -> None:
+    found = cross_section(
+        "electron-mixing-angle", "Ge", ENERGY, RECOIL[:5], method=method, coupling=0.1
+    )
+    angle = cross_section(
+        "electron-sm", "Ge", ENERGY, RECOIL[:5], method=method,
+        sin2_theta_w=SIN2_THETA_W + 0.1,
+    )  # fmt: skip
+    np.testing.assert_allclose(found, angle, rtol=1e-10)
 
 
 def test_epa_and_sum() -> None:
@@ -67,7 +85,13 @@ def test_epa_is_for_the_transition_alone(process: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "process", ["electron-sm", "electron-magnetic", "electron-charge-radius"]
+    "process",
+    [
+        "electron-sm",
+        "electron-magnetic",
+        "electron-charge-radius",
+        "electron-mixing-angle",
+    ],
 )
 def test_photons_do_not_touch_weak_and_magnetic(process: str) -> None:
     both = coefficients(process, "Ge", 1.0, RECOIL, method="epa+stepped")

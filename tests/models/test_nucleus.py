@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from nuem.inputs.errors import InputError, ModelError
-from nuem.models.constants import ALPHA, FERMI_KEV, HBARC2_KEV2_CM2, SECONDS_PER_DAY
+from nuem.models.constants import (
+    ALPHA,
+    FERMI_KEV,
+    HBARC2_KEV2_CM2,
+    SECONDS_PER_DAY,
+    SIN2_THETA_W,
+)
 from nuem.models.couplings import nucleon_couplings
 from nuem.models.flux import Flux, per_fission, reactor_flux, sns_flux, solar_flux
 from nuem.models.fold import recoil_spectrum
@@ -71,6 +77,37 @@ def test_other_values() -> None:
             "nucleus-charge-radius", "Ge72", 4.0, 0.3, coupling=radius, **point
         )
         assert found == pytest.approx(value, rel=1e-6)
+
+
+@pytest.mark.parametrize("shift", [-0.1, 0.05])
+def test_mixing_angle_is_another_angle_and_a_charge_radius(shift: float) -> None:
+    recoil = np.array([0.05, 0.3, 1.0])
+    found = cross_section(
+        "nucleus-mixing-angle", "Ge", 8.0, recoil, coupling=shift, couplings="tree"
+    )
+    angle = cross_section(
+        "nucleus-sm", "Ge", 8.0, recoil, couplings="tree",
+        sin2_theta_w=SIN2_THETA_W + shift,
+    )  # fmt: skip
+    np.testing.assert_allclose(found, angle, rtol=1e-12)
+    # sin^2 theta_W -> sin^2 theta_W + sqrt2 pi alpha <r^2>/(6 G_F): 1e-32 cm^2 is 0.0119
+    found = cross_section("nucleus-mixing-angle", "Ge", 8.0, recoil, coupling=shift)
+    radius = cross_section(
+        "nucleus-charge-radius", "Ge", 8.0, recoil, coupling=shift / 0.011897795 * 1e-32
+    )
+    np.testing.assert_allclose(found, radius, rtol=1e-6)
+
+
+def test_mixing_angle_by_hand() -> None:
+    """72Ge, a point, at 0.3 keV and 4 MeV: the weak charge 40/2 - 32 (1/2 - 2 s)."""
+    charge = -0.5 * 40 + 32 * (0.5 - 2 * (SIN2_THETA_W + 0.05))
+    standard = -0.5 * 40 + 32 * (0.5 - 2 * SIN2_THETA_W)
+    point = {"couplings": "tree", "form_factor": "point"}
+    found = cross_section(
+        "nucleus-mixing-angle", "Ge72", 4.0, 0.3, coupling=0.05, **point
+    )
+    plain = cross_section("nucleus-sm", "Ge72", 4.0, 0.3, **point)
+    assert found / plain == pytest.approx((charge / standard) ** 2, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +266,8 @@ def test_solar_rates() -> None:
 
 
 @pytest.mark.parametrize(
-    "process", [CHARGE, "nucleus-magnetic", "nucleus-charge-radius"]
+    "process",
+    [CHARGE, "nucleus-magnetic", "nucleus-charge-radius", "nucleus-mixing-angle"],
 )
 @pytest.mark.parametrize("name", ["Ge", "CsI"])
 @pytest.mark.parametrize("recoil", [0.05, 0.4])
