@@ -13,12 +13,13 @@ from nuem.analysis.blinding import is_dark
 from nuem.analysis.channel_models import channel_flux
 from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.exposure import Exposure
+from nuem.analysis.grid import Grid
 from nuem.analysis.inference.fit import Fit
 from nuem.analysis.inference.limits import Limit
 from nuem.analysis.inference.results import is_signed
 from nuem.analysis.modelling import signal_at
 from nuem.inputs.backgrounds import Lines
-from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.inputs.catalogue import Channel, channels
 from nuem.inputs.schema import Experiment
 from nuem.inputs.vocabulary import COUPLING_UNIT, Method, Process
 
@@ -50,7 +51,8 @@ class Drawing:
             "experiment": experiment.title,
             "status": "simulated" if simulated else "data",
         }
-        self._edges = bin_edges(experiment.observables[0])
+        self._grid = Grid.of(experiment)
+        self._edges = self._grid.energy
         self._unit = experiment.observables[0].unit
         self._lines = {
             line.label: line.energy.canonical
@@ -83,6 +85,33 @@ class Drawing:
             energy_unit=self._unit, **self._header,
         )  # fmt: skip
         return self._save(figure, "spectra")
+
+    def projections(self, observed: Mapping[str, _Array], fit: Fit) -> list[Path]:
+        """Counts along each axis, with the best fit and its backgrounds."""
+        from nuem.plots.projections import projection
+
+        titles = self._titles()
+        written = []
+        for name, counts in observed.items():
+            samples = fit.expected[name]
+            models = {
+                "best fit": np.sum(list(samples.values()), axis=0),
+                "backgrounds": self._background(fit, [name]),
+            }
+            for place, axis in enumerate(self._experiment.observables):
+                figure = projection(
+                    edges=self._grid.edges[place],
+                    counts=self._grid.project(counts, place),
+                    models={
+                        label: self._grid.project(model, place)
+                        for label, model in models.items()
+                    },
+                    quantity=axis.title, unit=axis.unit.removeprefix("1"),
+                    note=titles[name] if len(observed) > 1 else "", **self._header,
+                )  # fmt: skip
+                suffix = f"-{name}" if len(observed) > 1 else ""
+                written += self._save(figure, f"counts-{axis.name}{suffix}")
+        return written
 
     def residual(
         self,
@@ -155,7 +184,11 @@ class Drawing:
         flux = channel_flux(self._experiment, channel)
         assert flux is not None
         signal = self._experiment.signals[0]
-        high = min(2 * float(self._edges[-1]), 30.0)
+        photoelectrons = channel.response.photoelectrons
+        to_kev = 1.0
+        if photoelectrons is not None:
+            to_kev = 1.0 / photoelectrons.light_yield.canonical
+        high = min(2 * to_kev * float(self._edges[-1]), 30.0)
         floor = channel.response.floor.canonical
         # an atomic table need not reach below the floor
         low = floor if signal.method is Method.ATOMIC else max(0.05, floor / 2)
@@ -168,7 +201,7 @@ class Drawing:
             )  # fmt: skip
             curves[label] = evaluate(spectrum, coupling)
         figure = rates(
-            recoil_kev=recoil, curves=curves, threshold=float(self._edges[0]),
+            recoil_kev=recoil, curves=curves, threshold=to_kev * float(self._edges[0]),
             experiment=self._experiment.title,
             note=f"{channel.detector.target}, {signal.method or 'free'}",
         )  # fmt: skip
@@ -240,6 +273,7 @@ class Drawing:
                     channel.accepted,
                 ]
                 for name, channel in flow.items()
+                if name in titles  # and not a sideband
             },
             **self._header,
         )  # fmt: skip
@@ -348,8 +382,8 @@ class Drawing:
 
     def _background(self, fit: Fit, names: list[str]) -> _Array:
         processes = {str(signal.process) for signal in self._experiment.signals}
-        processes |= {"int", "em"}
-        total = np.zeros(self._edges.size - 1)
+        processes |= {"sm", "int", "em"}
+        total = np.zeros(self._grid.size)
         for name in names:
             for sample, counts in fit.expected[name].items():
                 if sample not in processes:
@@ -381,11 +415,13 @@ def draw(
     drawing = Drawing(experiment, folder, simulated=simulated)
     # the errors of values that stand for counts are not their square roots
     counted = all(exposure.factors is None for exposure in exposures.values())
+    one = len(experiment.observables) == 1
     return [
-        *(drawing.spectra(observed, exposures, fit) if counted else []),
+        *([] if one else drawing.projections(observed, fit)),
+        *(drawing.spectra(observed, exposures, fit) if one and counted else []),
         *(
             drawing.residual(observed, exposures, fit, workspace, limit)
-            if counted
+            if one and counted
             else []
         ),
         *drawing.rates(),

@@ -16,6 +16,7 @@ from nuem.analysis.exchange.workspace import (
     write_workspace,
 )
 from nuem.analysis.exposure import Exposure, measured_exposures
+from nuem.analysis.grid import Given, read_given
 from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.limits import Limit
 from nuem.analysis.prediction import Prediction
@@ -101,6 +102,8 @@ def run(
     settings: Iterable[str] = (),
     calibration: Sequence[str | Path] = (),
     cl: float = 0.9,
+    method: str | None = None,
+    toys: int | None = None,
     seed: int = 1,
     unblind: bool = False,
     strict: bool = False,
@@ -114,7 +117,8 @@ def run(
     experiment : str or Path
         Name of a shipped experiment, or a YAML file.
     files : sequence of str or Path
-        ROOT files; without any, events are simulated.
+        ROOT files; without any, events are simulated. UHI files (``.json``) beside
+        them have the histograms that the experiment file refers to.
     reading : Reading, optional
         How they are read: where, with what run list, manifest and power.
     output : str or Path, optional
@@ -127,6 +131,8 @@ def run(
         Files with calibration events: the search events are drawn over their band.
     cl : float
         Confidence level.
+    method, toys : optional
+        How the limit is set, as in `set_limit`.
     seed : int
         Seed of the simulation.
     unblind : bool
@@ -159,7 +165,8 @@ def run(
     folder = Path(output) if output is not None else Path("results") / loaded.name
     make_folder(folder)  # before anything is read, let alone calculated
     configuration = {
-        "stage": "run", "cl": cl, "simulated": not files,
+        "stage": "run", "cl": cl, "method": method, "toys": toys,
+        "simulated": not files,
         "seed": None if files else seed, "unblind": unblind, "strict": strict,
         "files": [str(file) for file in files],
         "calibration": [str(file) for file in calibration],
@@ -189,7 +196,7 @@ def run(
     )
     limit = set_limit(
         Workspace(workspace.spec, workspace.meta, str(paths["workspace"])),
-        cl=cl, configuration=base, progress=progress,
+        cl=cl, method=method, toys=toys, configuration=base, progress=progress,
     )  # fmt: skip
     blind = bool((workspace.meta or {}).get("blind"))
     say("fit")
@@ -256,6 +263,13 @@ def _from_events(
     from nuem.analysis.events.store import save
 
     paths: dict[str, Path] = {}
+    given, inputs = read_given(f for f in files if Path(f).suffix == ".json")
+    files = [f for f in files if Path(f).suffix != ".json"]
+    if not files and inputs:
+        raise InputError(
+            "no events, but histograms beside them", file=experiment.name,
+            expected="ROOT files as well",
+        )  # fmt: skip
     if not files:
         say("simulate")
         guard_events(folder / "events.root", made, force)
@@ -268,11 +282,11 @@ def _from_events(
     )  # fmt: skip
     paths["histograms"] = folder / "histograms.json"
     save(histograms, paths["histograms"])
-    prediction = _predict(experiment, folder, configuration, paths, say)
+    prediction = _predict(experiment, folder, configuration, paths, say, given, inputs)
     # what is simulated may always be looked at
     workspace = make_workspace(
-        experiment, histograms, prediction, unblind=unblind or "events" in paths,
-        configuration=configuration,
+        experiment, histograms, prediction, given=given, inputs=inputs,
+        unblind=unblind or "events" in paths, configuration=configuration,
     )  # fmt: skip
     blind = bool((workspace.meta or {}).get("blind"))
     flow = visible_cut_flow(experiment, histograms) if blind else histograms.cut_flow
@@ -300,7 +314,9 @@ def _from_spectra(
     say("spectra")
     spectra = read_spectra(experiment, files)
     paths: dict[str, Path] = {}
-    prediction = _predict(experiment, folder, configuration, paths, say)
+    prediction = _predict(
+        experiment, folder, configuration, paths, say, spectra.given, spectra.files
+    )
     workspace = make_spectra_workspace(
         experiment, spectra, prediction, unblind=unblind, configuration=configuration
     )
@@ -313,9 +329,13 @@ def _predict(
     configuration: Mapping[str, Any],
     paths: dict[str, Path],
     say: Callable[[str], None],
+    given: Mapping[str, Given],
+    inputs: Iterable[Mapping[str, str]],
 ) -> Prediction:
     say("template")
-    prediction = make_template(experiment, configuration=configuration)
+    prediction = make_template(
+        experiment, given=given, inputs=inputs, configuration=configuration
+    )
     paths["template"] = write_json(folder / "template.json", prediction.to_dict())
     say("workspace: fit of the backgrounds")
     return prediction
@@ -327,7 +347,8 @@ def _rates(
     """Counts, exposure and mean rate of the channels."""
     edges = bin_edges(experiment.observables[0])
     rates = {}
-    for name, counts in observed_counts(workspace).items():
+    for name, measured in observed_counts(workspace).items():
+        counts = measured - exposures[name].offset
         total, exposure = float(counts.sum()), exposures[name].kg_day
         collected = float((counts / exposures[name].scale).sum())
         rates[name] = {

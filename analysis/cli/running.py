@@ -39,6 +39,11 @@ SMALL_RATE = 0.01
     help="Calibration events to draw the search events over; may be repeated.",
 )  # fmt: skip
 @click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
+@click.option(
+    "--method", type=click.Choice(["cls", "toys", "feldman-cousins", "profile"]),
+    help="Of the limit.  [default: as nuem limit]",
+)  # fmt: skip
+@click.option("--toys", type=int, help="Toys at each value, for methods with toys.")
 @click.option("--seed", default=1, show_default=True, help="Seed of simulated events.")
 @click.option("--unblind", is_flag=True, help="Look at the data of a blind experiment.")
 @click.option("--strict", is_flag=True, help="NaN and negative energies are errors.")
