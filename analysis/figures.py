@@ -424,7 +424,8 @@ def draw(
             if one and counted
             else []
         ),
-        *drawing.rates(),
+        # of electrons: of nuclei alone there is no method to draw them by
+        *(drawing.rates() if any(s.method for s in experiment.signals) else []),
         *drawing.scan(limit),
         *(drawing.cut_flow(cut_flow) if cut_flow else []),
         *(drawing.runs(histograms, blind=blind) if histograms is not None else []),

@@ -67,7 +67,7 @@ class RunResult:
         ``workspace``, ``meta``, ``fit``, ``limit`` and the figures.
     channels : dict
         Channel -> ``counts`` in the histogram, ``exposure_kg_day`` and mean ``rate``,
-        counts/(kg keV day).
+        counts/(kg keV day); of photoelectrons no rate.
     cut_flow : str
         Table of the selection.
     band : dict or None
@@ -351,11 +351,9 @@ def _rates(
         counts = measured - exposures[name].offset
         total, exposure = float(counts.sum()), exposures[name].kg_day
         collected = float((counts / exposures[name].scale).sum())
-        rates[name] = {
-            "counts": total,
-            "exposure_kg_day": exposure,
-            "rate": collected / float(edges[-1] - edges[0]),
-        }
+        rates[name] = {"counts": total, "exposure_kg_day": exposure}
+        if experiment.observables[0].unit != "PE":
+            rates[name]["rate"] = collected / float(edges[-1] - edges[0])
     return rates
 
 

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 _SHORT_DECADES = 2.5
-_UNITS = {"e": "$e$", "mu_B": r"$\mu_\mathrm{B}$"}
+_UNITS = {"e": "$e$", "mu_B": r"$\mu_\mathrm{B}$", "us": r"$\mu$s"}
 
 
 def unit_text(unit: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nuem.plots.checks import bin_edges, vector
 from nuem.plots.histograms import draw_points, draw_step
-from nuem.plots.labels import axis_label, experiment_label, scaled_axis
+from nuem.plots.labels import axis_label, experiment_label, scaled_axis, unit_text
 from nuem.plots.layout import make_room
 from nuem.plots.points import poisson_errors
 from nuem.plots.style import hep_style, new_figure, series
@@ -66,7 +66,7 @@ def projection(
     ...     quantity="Time", unit="us",
     ... )
     >>> fig.axes[0].get_xlabel()
-    'Time [us]'
+    'Time [$\\\\mu$s]'
     """
     axis = np.asarray(edges, dtype=np.float64)
     # the check of the edges of energies would refuse a time before the trigger
@@ -83,7 +83,10 @@ def projection(
         ax.set_xlim(axis[0], axis[-1])
         ax.set_xlabel(axis_label(quantity, unit))
         scaled_axis(
-            ax.yaxis, "Counts", f"/{unit}" if unit else "", largest=float(value.max())
+            ax.yaxis,
+            "Counts",
+            f"/{unit_text(unit)}" if unit else "",
+            largest=float(value.max()),
         )
         handles: list[Any] = [draw_points(ax, axis, value, error, series(0))]
         room = [value + error[1]]

@@ -72,13 +72,16 @@ def _show(result: RunResult) -> None:
     click.echo(f"{result.experiment.title}: {result.experiment.document.citation}\n")
     click.echo(result.cut_flow + "\n")
     for name, channel in result.channels.items():
-        rate, unit = channel["rate"], "/(kg keV d)"
-        if rate < SMALL_RATE:
-            rate, unit = rate * KG_DAYS_PER_TONNE_YEAR, "/(t keV yr)"
-        click.echo(
+        text = (
             f"{name}: {channel['counts']:.0f} events in {channel['exposure_kg_day']:.1f}"
-            f" kg day, {rate:.4g} {unit}"
+            " kg day"
         )
+        if "rate" in channel:
+            rate, unit = channel["rate"], "/(kg keV d)"
+            if rate < SMALL_RATE:
+                rate, unit = rate * KG_DAYS_PER_TONNE_YEAR, "/(t keV yr)"
+            text += f", {rate:.4g} {unit}"
+        click.echo(text)
     click.echo()
     show_limit(result.limit)
     for published in result.experiment.published:

@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 import uhi.io.json
 
+from nuem.analysis.exchange.two_couplings import with_two_couplings
+from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.grid import Given, Grid, read_given
-from nuem.analysis.modelling import build_workspace
+from nuem.analysis.inference.fit import best_fit
+from nuem.analysis.inference.likelihood import Likelihood
+from nuem.analysis.modelling import LINKS, build_workspace
 from nuem.analysis.prediction import predict
 from nuem.analysis.spectra import read_spectra
+from nuem.analysis.standard_model import free_standard_model
 from nuem.analysis.variations import alternatives
 from nuem.inputs.backgrounds import HistogramFactor
 from nuem.inputs.catalogue import load_experiment
@@ -269,6 +274,67 @@ def test_a_charge_of_one_flavour_leaves_the_others_as_they_are(
     # nu_mu and anti-nu_mu against nu_e; Q_W is negative, so a charge lowers the rate
     assert mu["q^2"].sum() > 1.5 * e["q^2"].sum()
     assert (mu["q"] < 0).all()
+
+
+def workspace_of(experiment: Experiment, release: Path) -> Workspace:
+    spectra = read_spectra(experiment, [release])
+    return build_workspace(
+        experiment, spectra.counts, spectra.exposures(experiment),
+        predict(experiment, given=spectra.given), given=spectra.given,
+    )  # fmt: skip
+
+
+def test_two_couplings_in_one_workspace(argon: Experiment, release: Path) -> None:
+    """With one of them 0 the likelihood is that of the other alone."""
+    coupling = argon.coupling.model_copy(
+        update={"flavours": argon.coupling.neutral, "neutral": argon.coupling.flavours}
+    )
+    other = argon.model_copy(update={"coupling": coupling})
+    alone = {"q_mu": workspace_of(argon, release), "q_e": workspace_of(other, release)}
+    both = with_two_couplings(alone["q_e"], alone["q_mu"], ("q_e", "q_mu"))
+    assert both.meta is not None
+    definition = both.meta["definition"]
+    assert definition["flavours"] == ["anti-nu-mu", "nu-e", "nu-mu"]
+    joint = Likelihood(both.spec, links=definition["links"])
+    for name, workspace in alone.items():
+        single = Likelihood(workspace.spec, links=LINKS)
+        silent = next(n for n in alone if n != name)
+        for value in (-1.0, 0.5, 2.0):
+            expected = single.fit(fixed={single.index("g"): value}).twice_nll
+            found = joint.fit(
+                fixed={joint.index(name): value, joint.index(silent): 0.0}
+            ).twice_nll
+            assert found == pytest.approx(expected, abs=1e-5)
+    spec = json.loads(json.dumps(alone["q_e"].spec))
+    spec["channels"][0]["samples"][-1]["data"][0] += 1.0
+    changed = Workspace(spec, alone["q_e"].meta)
+    with pytest.raises(InputError, match="workspaces of other data or backgrounds"):
+        with_two_couplings(changed, alone["q_mu"], ("q_e", "q_mu"))
+    meta = json.loads(json.dumps(alone["q_e"].meta))
+    del meta["definition"]["links"]
+    silent_one = Workspace(alone["q_e"].spec, meta)
+    with pytest.raises(InputError, match="does not interfere"):
+        with_two_couplings(silent_one, alone["q_mu"], ("q_e", "q_mu"))
+
+
+def test_the_standard_model_times_a_free_factor(
+    argon: Experiment, release: Path
+) -> None:
+    workspace = workspace_of(argon, release)
+    free = free_standard_model(workspace, without=("flux",))
+    samples = {s["name"]: s for s in free.spec["channels"][0]["samples"]}
+    assert list(samples) == ["sm", "steady-state", "brn", "delayed-brn"]
+    assert {m["name"] for m in samples["sm"]["modifiers"]} == {
+        "mu", "lar-f90", "lar-timing",
+    }  # fmt: skip
+    assert "flux" in {
+        m["name"] for m in workspace.spec["channels"][0]["samples"][0]["modifiers"]
+    }
+    assert best_fit(free.spec).poi == "mu"
+    with pytest.raises(InputError, match="no Standard Model"):
+        free_standard_model(
+            Workspace({"channels": [], "measurements": [], "observations": []})
+        )
 
 
 @pytest.mark.parametrize(
