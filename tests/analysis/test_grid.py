@@ -17,6 +17,7 @@ from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.modelling import LINKS, build_workspace
 from nuem.analysis.prediction import predict
+from nuem.analysis.publishing_model import bin_columns
 from nuem.analysis.spectra import read_spectra
 from nuem.analysis.standard_model import free_standard_model
 from nuem.analysis.variations import alternatives
@@ -354,3 +355,17 @@ def test_the_standard_model_times_a_free_factor(
 def test_axes_that_make_no_sense(setting: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_experiment("coherent-lar", [setting])
+
+
+def test_published_templates_have_a_column_for_each_axis() -> None:
+    energy, time = np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.5, 1.0, 3.0])
+    axes = {"energy": {"unit": "keVee"}, "time": {"unit": "us"}}
+    columns = bin_columns([energy, time], {"axes": axes})
+    assert [c.name for c in columns] == ["energy", "time"]
+    assert columns[0].values[2:4] == [
+        {"low": 0.0, "high": 1.0},
+        {"low": 1.0, "high": 2.0},
+    ]
+    assert columns[1].values[2] == columns[1].values[5] == {"low": 1.0, "high": 3.0}
+    (single,) = bin_columns([energy], {"unit": "keVee"})
+    assert single.name == "measured energy"
