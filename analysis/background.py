@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nuem.analysis.exposure import Exposure
+from nuem.analysis.exposure import Exposure, stated_exposure
+from nuem.analysis.grid import Grid
 from nuem.inputs import backgrounds as schema
 from nuem.inputs.backgrounds import Background, HalfLife
 from nuem.inputs.catalogue import Channel
@@ -19,6 +20,7 @@ from nuem.inputs.schema import Experiment
 __all__ = [
     "ShapeParameter",
     "component_counts",
+    "grid_counts",
     "norm_name",
     "present",
     "shape_parameters",
@@ -157,10 +159,51 @@ def component_counts(
         unit = models.Tabulated(energies, values)
     else:
         raise InputError(
-            "a free-per-bin background has no shape", field=background.name
+            f"a {shape.kind} background is no function of the energy",
+            field=background.name,
         )
     assert background.rate is not None  # the schema asks for one with each shape
     counts: _Array = unit.counts(
         edges, energy_scale=energy_scale, resolution_scale=resolution_scale
     )
     return background.rate.canonical * counts
+
+
+def grid_counts(
+    background: Background,
+    channel: Channel,
+    grid: Grid,
+    *,
+    parameter: float | None = None,
+    energy_scale: float = 1.0,
+    resolution_scale: float = 1.0,
+) -> _Array:
+    """Counts/(kg day) in the bins of all axes, in one row, before the time law.
+
+    Parameters
+    ----------
+    background, channel, parameter, energy_scale, resolution_scale
+        As for `component_counts`; a given histogram is what the detector has recorded,
+        and is not moved.
+    grid : Grid
+        Bins, and given histograms. A shape in the energy is evenly distributed on the
+        other axes.
+
+    Returns
+    -------
+    ndarray, shape (bins,)
+    """
+    if not isinstance(background.shape, schema.Histogram):
+        return grid.spread(
+            component_counts(
+                background, channel, grid.energy, parameter=parameter,
+                energy_scale=energy_scale, resolution_scale=resolution_scale,
+            )
+        )  # fmt: skip
+    row = grid.product(background.shape.factors)
+    if (row < 0).any():
+        raise InputError("a content below 0", field=f"backgrounds.{background.name}")
+    if background.events is not None:
+        row = row * (background.events.value / row.sum())
+    # the histogram is that of the whole exposure that the file states
+    return row / stated_exposure(channel).kg_day

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nuem.analysis.background import (
     ShapeParameter,
-    component_counts,
+    grid_counts,
     norm_name,
     present,
     shape_parameters,
@@ -25,8 +25,9 @@ from nuem.analysis.background import (
 )
 from nuem.analysis.channel_models import nuisance_name
 from nuem.analysis.exposure import Exposure
+from nuem.analysis.grid import Grid
 from nuem.inputs.backgrounds import Background
-from nuem.inputs.catalogue import Channel, used_bins
+from nuem.inputs.catalogue import Channel
 from nuem.inputs.errors import InferenceError
 from nuem.inputs.schema import Experiment
 
@@ -89,15 +90,23 @@ class _Expectation:
         channels: Sequence[Channel],
         exposures: Mapping[str, Exposure],
         signal: Mapping[str, _Array],
-        edges: _Array,
+        grid: Grid,
+        standard: Mapping[str, _Array] | None,
     ) -> None:
-        self.edges = edges
+        self.grid = grid
         self.signal = np.concatenate([signal[c.name] for c in channels])
+        self.known = np.concatenate(
+            [
+                np.broadcast_to(exposures[c.name].offset, grid.size)
+                + (0.0 if standard is None else standard[c.name])
+                for c in channels
+            ]
+        )
         self.parameters: tuple[ShapeParameter, ...] = shape_parameters(
             experiment.backgrounds
         )
         moving = {p.background for p in self.parameters}
-        size = edges.size - 1
+        size = grid.size
         self.terms = []
         for background in experiment.backgrounds:
             for index, channel in enumerate(channels):
@@ -108,7 +117,7 @@ class _Expectation:
                     continue
                 fixed = None
                 if background.name not in moving:
-                    fixed = component_counts(background, channel, edges)
+                    fixed = grid_counts(background, channel, grid)
                 self.terms.append(
                     _Term(
                         norm=norm_name(background, channel),
@@ -134,7 +143,7 @@ class _Expectation:
         self, norms: _Array, shapes: _Array, pulls: _Array, mu: float
     ) -> _Array:
         pull = dict(zip(self.pulls, pulls, strict=True))
-        total = mu * self.signal
+        total: _Array = mu * self.signal + self.known
         norm = dict(zip(self.norms, norms, strict=True))
         shape = {
             p.background: float(x) for p, x in zip(self.parameters, shapes, strict=True)
@@ -146,8 +155,8 @@ class _Expectation:
                 factor = {"energy-scale": 1.0, "resolution": 1.0}
                 for name, effect, size in moves:
                     factor[effect] *= max(1 + size * pull[name], 0.1)
-                unit = component_counts(
-                    term.background, term.channel, self.edges,
+                unit = grid_counts(
+                    term.background, term.channel, self.grid,
                     parameter=shape.get(term.background.name),
                     energy_scale=factor["energy-scale"],
                     resolution_scale=factor["resolution"],
@@ -177,7 +186,8 @@ def fit_backgrounds(
     exposures: Mapping[str, Exposure],
     observed: Mapping[str, _Array],
     signal: Mapping[str, _Array],
-    edges: _Array,
+    grid: Grid,
+    standard: Mapping[str, _Array] | None = None,
 ) -> BackgroundFit:
     """Fit norms and shapes of the backgrounds, with the signal free and unbounded.
 
@@ -188,8 +198,10 @@ def fit_backgrounds(
     channels : sequence of Channel
     exposures, observed, signal : mapping
         By channel: exposure, counts by bin, counts by bin at mu = 1.
-    edges : ndarray, shape (bins + 1,)
-        In keV.
+    grid : Grid
+        Bins, and given histograms.
+    standard : mapping, optional
+        By channel: what the Standard Model gives, which stays.
 
     Returns
     -------
@@ -202,9 +214,9 @@ def fit_backgrounds(
     """
     from iminuit import Minuit
 
-    model = _Expectation(experiment, channels, exposures, signal, edges)
+    model = _Expectation(experiment, channels, exposures, signal, grid, standard)
     counts = np.concatenate([observed[c.name] for c in channels])
-    used = np.tile(used_bins(experiment.observables[0]), len(channels))
+    used = np.tile(grid.used, len(channels))
     counts = counts[used]
     saturated = 2 * np.sum(counts * np.log(np.where(counts > 0, counts, 1.0)) - counts)
     names = [*model.norms, *(p.name for p in model.parameters), *model.pulls]

@@ -15,6 +15,7 @@ import numpy as np
 from nuem.analysis.background import component_counts, norm_name, present, time_factor
 from nuem.analysis.background_fit import fit_backgrounds
 from nuem.analysis.exposure import measured_exposures
+from nuem.analysis.grid import Grid
 from nuem.inputs.backgrounds import FreePerBin
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InferenceError
@@ -79,7 +80,9 @@ def blinded_counts(experiment: Experiment, histograms: Histograms) -> Histograms
     shapes: dict[str, float] = {}
     if off and not free:
         nothing = {c.name: np.zeros(edges.size - 1) for c in off}
-        fit = fit_backgrounds(experiment, off, exposure, counts, nothing, edges)
+        fit = fit_backgrounds(
+            experiment, off, exposure, counts, nothing, Grid.of(experiment)
+        )
         norms, shapes = fit.norms, fit.shapes
     hists = dict(histograms.hists)
     for channel in parts:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nuem.inputs import quenching as schema
 from nuem.inputs.catalogue import Channel, bin_edges, channels
 from nuem.inputs.errors import InputError
 from nuem.inputs.quenching import LindhardQuenching, PolynomialQuenching
@@ -15,21 +17,27 @@ from nuem.inputs.sources import ReactorSource, SolarSource
 from nuem.inputs.vocabulary import Flavour, Regulator
 
 if TYPE_CHECKING:
-    from nuem.inputs.quantities import NeutrinoRange, Quantity
+    from nuem.inputs.quantities import Curve, NeutrinoRange, Quantity
     from nuem.inputs.sources import Source
     from nuem.models.detector import Response
     from nuem.models.flux.spectrum import Flux
     from nuem.models.options import OptionWords
+    from nuem.models.photoelectrons import PhotoelectronResponse
     from nuem.models.quenching import Quenching
     from nuem.models.response_matrix import ResponseMatrix
+
+    #: A response in energy, or in photoelectrons.
+    AnyResponse = Response | PhotoelectronResponse
 
 __all__ = [
     "channel_flux",
     "channel_response",
     "fission_yield",
     "nuisance_name",
+    "quenching_model",
     "response_matrices",
     "signal_options",
+    "with_cut_efficiency",
 ]
 
 
@@ -119,13 +127,14 @@ def _number(quantity: Quantity | None) -> float | None:
 
 
 def _check_flavours(experiment: Experiment, there: Iterable[Flavour]) -> None:
-    stated = set(experiment.coupling.flavours)
+    stated = {*experiment.coupling.flavours, *experiment.coupling.neutral}
     for flavour in there:
         if flavour not in stated:
             raise InputError(
                 "a source has a flavour that the coupling does not name",
                 file=experiment.name, field="coupling.flavours",
-                found=", ".join(experiment.coupling.flavours), expected=flavour,
+                found=", ".join(experiment.coupling.flavours),
+                expected=f"{flavour}, there or among coupling.neutral",
             )  # fmt: skip
 
 
@@ -151,10 +160,12 @@ def signal_options(signal: Signal) -> OptionWords:
     }
 
 
-def _quenching(channel: Channel) -> Quenching | None:
+def quenching_model(
+    channel: Channel, asked: schema.Quenching | None
+) -> Quenching | None:
+    """A quenching of the experiment file as the models take it."""
     from nuem.models.quenching import Lindhard, Polynomial, Tabulated
 
-    asked = channel.response.quenching
     if asked is None:
         return None
     if isinstance(asked, LindhardQuenching):
@@ -166,11 +177,22 @@ def _quenching(channel: Channel) -> Quenching | None:
     return Tabulated(recoils, factors)
 
 
-def channel_response(channel: Channel) -> Response:
+def channel_response(channel: Channel) -> AnyResponse:
     """The response of a channel as the models take it."""
     from nuem.models.detector import Response
+    from nuem.models.photoelectrons import PhotoelectronResponse
 
     response = channel.response
+    quenching = quenching_model(channel, response.quenching)
+    if response.photoelectrons is not None:
+        return PhotoelectronResponse(
+            quenching,
+            response.photoelectrons.light_yield.canonical,
+            response.photoelectrons.shape.canonical,
+            efficiency=response.cut_efficiency,
+            floor_kev=response.floor.canonical,
+            trigger_efficiency=response.trigger_efficiency,
+        )
     return Response(
         resolution=response.resolution,
         floor_kev=response.floor.canonical,
@@ -179,8 +201,22 @@ def channel_response(channel: Channel) -> Response:
         cut_efficiency=response.cut_efficiency,
         breakpoints_kev=tuple(x for x, _ in response.trigger_efficiency.points or ()),
         cut_breakpoints_kev=tuple(x for x, _ in response.cut_efficiency.points or ()),
-        quenching=_quenching(channel),
+        quenching=quenching,
     )
+
+
+def with_cut_efficiency(response: AnyResponse, curve: Curve | None) -> AnyResponse:
+    """A response with another efficiency of the cuts, None for 1."""
+    from nuem.models.detector import Response
+
+    if isinstance(response, Response):
+        return replace(
+            response, cut_efficiency=curve,
+            cut_breakpoints_kev=()
+            if curve is None
+            else tuple(x for x, _ in curve.points or ()),
+        )  # fmt: skip
+    return replace(response, efficiency=curve)
 
 
 def response_matrices(experiment: Experiment) -> dict[str, ResponseMatrix]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.background import (
-    component_counts,
+    grid_counts,
     norm_name,
     present,
     shape_parameters,
@@ -17,8 +17,9 @@ from nuem.analysis.background import (
 )
 from nuem.analysis.background_fit import BackgroundFit
 from nuem.analysis.exposure import Exposure
+from nuem.analysis.grid import Grid
 from nuem.analysis.inference.backend import build_model, pyhf_numpy
-from nuem.inputs.catalogue import Channel, used_bins
+from nuem.inputs.catalogue import Channel
 from nuem.inputs.errors import InferenceError
 from nuem.inputs.schema import Experiment
 
@@ -37,14 +38,14 @@ def closure_of_shapes(
     exposures: Mapping[str, Exposure],
     fit: BackgroundFit,
     spec: Mapping[str, Any],
-    edges: _Array,
+    grid: Grid,
     sigmas: float,
 ) -> dict[str, float]:
     """Compare what the workspace expects with the exact shapes.
 
     Parameters
     ----------
-    experiment, channels, exposures, fit, edges
+    experiment, channels, exposures, fit, grid
         What the workspace was built from.
     spec : mapping
         The workspace.
@@ -85,7 +86,7 @@ def closure_of_shapes(
             for side in (-1, 1):
                 shifted = linearised(parameter.name, side / sigmas)
                 exact = _exact(
-                    experiment, channels, exposures, fit, edges,
+                    experiment, channels, exposures, fit, grid,
                     parameter.background, side * fit.shape_errors[parameter.name],
                 )  # fmt: skip
                 chi2 = sum(
@@ -114,7 +115,7 @@ def _exact(
     channels: Sequence[Channel],
     exposures: Mapping[str, Exposure],
     fit: BackgroundFit,
-    edges: _Array,
+    grid: Grid,
     name: str,
     shift: float,
 ) -> dict[str, _Array]:
@@ -124,7 +125,7 @@ def _exact(
     value = fit.shapes[parameter.name]
     change = {}
     for channel in channels:
-        change[channel.name] = np.zeros(edges.size - 1)
+        change[channel.name] = np.zeros(grid.size)
         if not present(background, channel):
             continue
         exposure = exposures[channel.name]
@@ -136,8 +137,8 @@ def _exact(
             least = 0.01 * max(fit.norms[norm], fit.norm_errors[norm])
             scale = scale * max(fit.norms[norm], least)
         change[channel.name] = scale * (
-            component_counts(background, channel, edges, parameter=value + shift)
-            - component_counts(background, channel, edges, parameter=value)
+            grid_counts(background, channel, grid, parameter=value + shift)
+            - grid_counts(background, channel, grid, parameter=value)
         )
-    used = used_bins(experiment.observables[0])
+    used = Grid.of(experiment).used
     return {name: counts[used] for name, counts in change.items()}

@@ -36,12 +36,15 @@ class Exposure:
     factors : tuple of float, optional
         Counts in each bin for one expected there: values that were corrected for an
         efficiency, or refer to another exposure, stand for so many counts.
+    pedestal : tuple of float, optional
+        Counts in each bin that are expected whatever the model says.
     """
 
     mass_kg: float
     spans: tuple[tuple[float, float], ...]
     power: float = 1.0
     factors: tuple[float, ...] | None = None
+    pedestal: tuple[float, ...] | None = None
 
     @property
     def live_time_d(self) -> float:
@@ -57,6 +60,11 @@ class Exposure:
     def scale(self) -> NDArray[np.float64]:
         """Counts by bin for one per kg and day; one number where there are no factors."""
         return self.kg_day * np.asarray(1.0 if self.factors is None else self.factors)
+
+    @property
+    def offset(self) -> NDArray[np.float64]:
+        """Counts by bin of the pedestal; one number, 0, where there is none."""
+        return np.asarray(0.0 if self.pedestal is None else self.pedestal)
 
 
 def stated_exposure(channel: Channel) -> Exposure:

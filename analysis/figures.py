@@ -13,12 +13,13 @@ from nuem.analysis.blinding import is_dark
 from nuem.analysis.channel_models import channel_flux
 from nuem.analysis.exchange.workspace import Workspace, definition_of
 from nuem.analysis.exposure import Exposure
+from nuem.analysis.grid import Grid
 from nuem.analysis.inference.fit import Fit
 from nuem.analysis.inference.limits import Limit
 from nuem.analysis.inference.results import is_signed, percent
 from nuem.analysis.modelling import signal_at
 from nuem.inputs.backgrounds import Lines
-from nuem.inputs.catalogue import Channel, bin_edges, channels, used_bins
+from nuem.inputs.catalogue import Channel, channels
 from nuem.inputs.schema import Experiment
 from nuem.inputs.vocabulary import COUPLING_UNIT, Method, Process
 
@@ -57,8 +58,9 @@ class Drawing:
             "experiment": experiment.title,
             "status": "simulated" if simulated else "data",
         }
-        self._edges = bin_edges(experiment.observables[0])
-        self._used = used_bins(experiment.observables[0])
+        self._grid = Grid.of(experiment)
+        self._edges = self._grid.energy
+        self._used = self._grid.used
         self._unit = experiment.observables[0].unit
         self._header_of_spectra: dict[str, Any] = {
             **self._header,
@@ -131,6 +133,33 @@ class Drawing:
             written += self._save(figure, f"spectrum-{name}")
         return written
 
+    def projections(self, observed: Mapping[str, _Array], fit: Fit) -> list[Path]:
+        """Counts along each axis, with the best fit and its backgrounds."""
+        from nuem.plots.projections import projection
+
+        titles = self._titles()
+        written = []
+        for name, counts in observed.items():
+            samples = fit.expected[name]
+            models = {
+                "best fit": self._all(np.sum(list(samples.values()), axis=0)),
+                "backgrounds": self._background(fit, [name]),
+            }
+            for place, axis in enumerate(self._experiment.observables):
+                figure = projection(
+                    edges=self._grid.edges[place],
+                    counts=self._grid.project(self._all(counts), place),
+                    models={
+                        label: self._grid.project(model, place)
+                        for label, model in models.items()
+                    },
+                    quantity=axis.title, unit=axis.unit.removeprefix("1"),
+                    note=titles[name] if len(observed) > 1 else "", **self._header,
+                )  # fmt: skip
+                suffix = f"-{name}" if len(observed) > 1 else ""
+                written += self._save(figure, f"counts-{axis.name}{suffix}")
+        return written
+
     def residual(
         self,
         observed: Mapping[str, _Array],
@@ -154,7 +183,7 @@ class Drawing:
         def signal(value: float) -> _Array:
             there = signal_at(workspace, value)
             total = self._all(np.sum([there[name] for name in on], axis=0))
-            return total / (on_kgd * width)
+            return np.asarray(total / (on_kgd * width))
 
         counts_on = self._all(np.sum([observed[name] for name in on], axis=0))
         if off:
@@ -167,7 +196,7 @@ class Drawing:
             ) / (off_kgd * width)
             values = (counts_on / on_kgd - counts_off / off_kgd) / width - decay
             errors = np.sqrt(counts_on / on_kgd**2 + counts_off / off_kgd**2) / width
-            text = {
+            text: dict[str, Any] = {
                 "quantity": "ON \u2212 OFF rate",
                 "values_name": "ON \u2212 OFF, decay corrected",
             }
@@ -202,9 +231,13 @@ class Drawing:
         flux = channel_flux(self._experiment, channel)
         assert flux is not None
         signal = self._experiment.signals[0]
-        high = min(2 * float(self._edges[-1]), 30.0)
+        photoelectrons = channel.response.photoelectrons
+        to_kev = 1.0
+        if photoelectrons is not None:
+            to_kev = 1.0 / photoelectrons.light_yield.canonical
+        high = min(2 * to_kev * float(self._edges[-1]), 30.0)
         # a floor of 0 is that of a perfect resolution: the bins begin at their first edge
-        floor = channel.response.floor.canonical or float(self._edges[0])
+        floor = channel.response.floor.canonical or to_kev * float(self._edges[0])
         # an atomic table need not reach below the floor
         low = floor if signal.method is Method.ATOMIC else max(0.05, floor / 2)
         recoil = np.geomspace(low, high, 600)
@@ -216,7 +249,7 @@ class Drawing:
             )  # fmt: skip
             curves[label] = evaluate(spectrum, coupling)
         figure = rates(
-            recoil_kev=recoil, curves=curves, threshold=float(self._edges[0]),
+            recoil_kev=recoil, curves=curves, threshold=to_kev * float(self._edges[0]),
             experiment=self._experiment.title,
             note=f"{channel.detector.target}, {signal.method or 'free'}",
         )  # fmt: skip
@@ -312,6 +345,7 @@ class Drawing:
                     channel.accepted,
                 ]
                 for name, channel in flow.items()
+                if name in titles  # and not a sideband
             },
             **self._header,
         )  # fmt: skip
@@ -420,8 +454,8 @@ class Drawing:
 
     def _background(self, fit: Fit, names: list[str]) -> _Array:
         processes = {str(signal.process) for signal in self._experiment.signals}
-        processes |= {"int", "em"}
-        total = np.zeros(self._edges.size - 1)
+        processes |= {"sm", "int", "em"}
+        total = np.zeros(self._grid.size)
         for name in names:
             for sample, counts in fit.expected[name].items():
                 if sample not in processes:
@@ -459,11 +493,17 @@ def draw(
     drawing = Drawing(experiment, folder, simulated=simulated)
     # the errors of values that stand for counts are not their square roots
     counted = all(exposure.factors is None for exposure in exposures.values())
+    one = len(experiment.observables) == 1
     measured = drawing.spectra if counted else drawing.components
     return [
-        *measured(observed, exposures, fit),
-        *drawing.residual(observed, exposures, fit, workspace, limit),
-        *drawing.rates(),
+        *(
+            measured(observed, exposures, fit)
+            if one
+            else drawing.projections(observed, fit)
+        ),
+        *(drawing.residual(observed, exposures, fit, workspace, limit) if one else []),
+        # of electrons: of nuclei alone there is no method to draw them by
+        *(drawing.rates() if any(s.method for s in experiment.signals) else []),
         *drawing.scan(limit),
         *drawing.nuisances(fit, workspace),
         *(drawing.cut_flow(cut_flow) if cut_flow else []),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.background import (
-    component_counts,
+    grid_counts,
     norm_name,
     present,
     shape_parameters,
@@ -32,17 +32,21 @@ from nuem.analysis.exchange.workspace import (
     shapefactor,
 )
 from nuem.analysis.exposure import Exposure
-from nuem.analysis.prediction import Prediction
+from nuem.analysis.grid import Given, Grid
+from nuem.analysis.prediction import Prediction, SignalTemplate
+from nuem.analysis.variations import alternatives, applies
 from nuem.inputs.backgrounds import Background, Exponential, FreePerBin
-from nuem.inputs.catalogue import Channel, bin_edges, channels, used_bins
+from nuem.inputs.catalogue import Channel, channels
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.schema import Experiment, Systematic
+from nuem.inputs.variations import HistogramVariation
 from nuem.inputs.vocabulary import STANDARD_PROCESSES
 from nuem.models.monomials import powers
 
 __all__ = [
     "HISTOGRAM_FIELDS",
     "LINKS",
+    "PEDESTAL",
     "POI",
     "SHAPE_SIGMAS",
     "TEMPLATE_FIELDS",
@@ -61,6 +65,8 @@ LINKS: dict[str, dict[str, Any]] = {
     "g_lin": {"parameter": "g", "power": 1},
     "g_quad": {"parameter": "g", "power": 2},
 }
+#: Sample of the counts that stand below Gaussian values, whatever the model says.
+PEDESTAL = "pedestal"
 #: A free parameter of a shape enters as a histosys at plus and minus this many of its
 #: uncertainties: its unit constraint then adds 1/9 of what the data say.
 SHAPE_SIGMAS = 3.0
@@ -68,7 +74,7 @@ _POI_BOUNDS = (0.0, 1000.0)
 #: Parts of an experiment file that a template depends on.
 TEMPLATE_FIELDS = (
     "coupling", "signals", "sources", "detectors", "periods", "regions", "overrides",
-    "observables", "systematics",
+    "observables", "systematics", "variations",
 )  # fmt: skip
 #: Parts of an experiment file that histograms depend on.
 HISTOGRAM_FIELDS = ("periods", "regions", "observables", "events")
@@ -83,6 +89,7 @@ def build_workspace(
     exposures: Mapping[str, Exposure],
     prediction: Prediction,
     *,
+    given: Mapping[str, Given] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Workspace:
     """Put histograms, templates and systematics together.
@@ -92,11 +99,13 @@ def build_workspace(
     experiment : Experiment
         Backgrounds, systematics and coupling.
     observed : mapping
-        Channel -> counts by bin.
+        Channel -> counts by bin, of several axes in one row, the last one fastest.
     exposures : mapping
         Channel -> what was collected, and when.
     prediction : Prediction
         Templates of the signal.
+    given : mapping, optional
+        Histograms that the experiment file refers to.
     provenance : mapping, optional
         Goes into the meta document.
 
@@ -114,38 +123,51 @@ def build_workspace(
     InferenceError
         If the backgrounds cannot be fitted or linearised.
     """
-    edges = bin_edges(experiment.observables[0])
-    used = used_bins(experiment.observables[0])
+    grid = Grid.of(experiment, given)
+    used = grid.used
     parts = channels(experiment)
-    _check(experiment, parts, observed, exposures, prediction, edges)
+    _check(experiment, parts, observed, exposures, prediction, grid)
     reference = experiment.coupling.reference.value
     if not any(counts[used].any() for counts in observed.values()):
         raise InferenceError("no events in any channel", file=experiment.name)
-    signal = {
-        channel.name: _signal_counts(
-            prediction, channel, exposures[channel.name], reference, edges
-        )
-        for channel in parts
-    }
+    standard, signal = (
+        {
+            channel.name: _signal_counts(
+                prediction, channel, exposures[channel.name], reference, grid, power
+            )
+            for channel in parts
+        }
+        for power in (0, 2)
+    )
     free_bins = any(isinstance(b.shape, FreePerBin) for b in experiment.backgrounds)
     fit = None
     if not free_bins:
-        fit = fit_backgrounds(experiment, parts, exposures, observed, signal, edges)
+        fit = fit_backgrounds(
+            experiment, parts, exposures, observed, signal, grid, standard
+        )
     models = []
     for channel in parts:
         samples = _signal_samples(experiment, prediction, channel, exposures, reference)
+        if exposures[channel.name].pedestal is not None:
+            pedestal = np.broadcast_to(exposures[channel.name].offset, grid.size)
+            samples.append(Sample(PEDESTAL, pedestal[used], ()))
         for background in experiment.backgrounds:
             if not present(background, channel):
                 continue
             if fit is None:
                 samples.append(
                     _free_bins(
-                        experiment, background, channel, observed, exposures, edges
+                        experiment,
+                        background,
+                        channel,
+                        observed,
+                        exposures,
+                        grid.energy,
                     )
                 )
             else:
                 sample = _component(
-                    experiment, background, channel, exposures[channel.name], fit, edges
+                    experiment, background, channel, exposures[channel.name], fit, grid
                 )
                 if sample is not None:
                     samples.append(sample)
@@ -165,11 +187,11 @@ def build_workspace(
         poi="g_lin" if _interferes(prediction) else POI,
         parameters=_parameters(models, fit, _interferes(prediction)),
     )
-    meta = _meta(experiment, parts, exposures, prediction, edges)
+    meta = _meta(experiment, parts, exposures, prediction, grid)
     if fit is not None:
         meta["background_fit"] = fit.to_dict()
         meta["closure"] = closure_of_shapes(
-            experiment, parts, exposures, fit, spec, edges, SHAPE_SIGMAS
+            experiment, parts, exposures, fit, spec, grid, SHAPE_SIGMAS
         )
     meta["provenance"] = dict(provenance or {})
     meta["measurement"] = spec["measurements"][0]["name"]
@@ -182,14 +204,16 @@ def _signal_counts(
     channel: Channel,
     exposure: Exposure,
     reference: float,
-    edges: _Array,
+    grid: Grid,
+    power: int,
 ) -> _Array:
-    total = np.zeros(edges.size - 1)
+    """Counts of one power of the coupling, at its reference value."""
+    total = np.zeros(grid.size)
     for signal in prediction.signals[channel.name]:
-        if signal.process in STANDARD_PROCESSES:
-            continue
-        squared = _squared(signal.nominal.coefficients, signal.process)
-        total += squared * reference**2 * exposure.scale * exposure.power
+        found = by_power(signal.nominal.coefficients, signal.process)
+        if power in found:
+            counts = found[power].ravel() * reference**power
+            total += counts * exposure.scale * exposure.power
     return total
 
 
@@ -216,11 +240,6 @@ def by_power(coefficients: Mapping[str, _Array], process: str) -> dict[int, _Arr
     return result
 
 
-def _squared(coefficients: Mapping[str, _Array], process: str) -> _Array:
-    """The coefficient of g^2."""
-    return by_power(coefficients, process)[2]
-
-
 def _interferes(prediction: Prediction) -> bool:
     """Whether a signal has more than the square of the coupling."""
     return any(
@@ -238,7 +257,7 @@ def _signal_samples(
     reference: float,
 ) -> list[Sample]:
     exposure = exposures[channel.name].scale * exposures[channel.name].power
-    used = used_bins(experiment.observables[0])
+    used = Grid.of(experiment).used
     interferes = _interferes(prediction)
     several = len(prediction.signals[channel.name]) > 1
     samples: list[Sample] = []
@@ -246,6 +265,18 @@ def _signal_samples(
         nominal = by_power(signal.nominal.coefficients, signal.process)
         for power, values in sorted(nominal.items()):
             scale = reference**power * exposure
+            counts = (scale * values.ravel())[used]
+
+            def sides(
+                name: str,
+                signal: SignalTemplate = signal,
+                power: int = power,
+                scale: Any = scale,
+            ) -> Iterator[_Array]:
+                for varied in signal.variations[name]:
+                    terms = by_power(varied.coefficients, signal.process)
+                    yield (scale * terms[power].ravel())[used]
+
             modifiers: list[Modifier] = []
             if power and not interferes:
                 modifiers.append(normfactor(POI))
@@ -261,15 +292,16 @@ def _signal_samples(
                         "the template lacks a variation", field=f"{channel.name}.{name}",
                         expected="a template made from this experiment file",
                     )  # fmt: skip
-                high, low = (
-                    scale * by_power(varied.coefficients, signal.process)[power][used]
-                    for varied in signal.variations[name]
-                )
-                modifiers.append(histosys(name, high, low))
+                modifiers.append(histosys(name, *sides(name)))
+            modifiers.extend(
+                histosys(variation.name, *sides(variation.name))
+                for variation in experiment.variations
+                if variation.name in signal.variations
+            )
             name = signal.process
             if interferes:
                 name = f"{_TERMS[power]}-{signal.process}" if several else _TERMS[power]
-            samples.append(Sample(name, scale * values[used], tuple(modifiers)))
+            samples.append(Sample(name, counts, tuple(modifiers)))
     return samples
 
 
@@ -308,14 +340,14 @@ def _component(
     channel: Channel,
     exposure: Exposure,
     fit: BackgroundFit,
-    edges: _Array,
+    grid: Grid,
 ) -> Sample | None:
     factor = time_factor(background, exposure, channel, experiment)
     if factor == 0:
         return None
     norm = norm_name(background, channel)
     scale = exposure.scale * factor * _nominal_norm(fit, norm, background)
-    used = used_bins(experiment.observables[0])
+    used = grid.used
     shape = next(
         (p for p in shape_parameters([background]) if p.name in fit.shapes), None
     )
@@ -324,8 +356,8 @@ def _component(
     def counts(
         parameter: float | None = at, *, energy: float = 1.0, width: float = 1.0
     ) -> _Array:
-        return scale * component_counts(
-            background, channel, edges,
+        return scale * grid_counts(
+            background, channel, grid,
             parameter=parameter, energy_scale=energy, resolution_scale=width,
         )[used]  # fmt: skip
 
@@ -346,7 +378,34 @@ def _component(
         modifiers.append(histosys(shape.name, counts(at + step), counts(at - step)))
     for systematic in experiment.systematics:
         modifiers.extend(_detector_effect(systematic, channel, nominal, counts))
+    modifiers += _histogram_effects(experiment, background, channel, nominal, grid)
     return Sample(background.name, nominal, tuple(modifiers))
+
+
+def _histogram_effects(
+    experiment: Experiment,
+    background: Background,
+    channel: Channel,
+    nominal: _Array,
+    grid: Grid,
+) -> list[Modifier]:
+    """Given alternatives of a background, in units of what it was made from."""
+    found: list[Modifier] = []
+    for variation in experiment.variations:
+        if (
+            isinstance(variation, HistogramVariation)
+            and variation.sample == background.name
+            and applies(variation, channel)
+        ):
+            base, up, down = (
+                side.ravel()[grid.used] for side in alternatives(variation, grid)
+            )
+            scale = nominal.sum() / base.sum()
+            high, low = (
+                np.maximum(nominal + scale * (side - base), 0.0) for side in (up, down)
+            )
+            found.append(histosys(variation.name, high, low))
+    return found
 
 
 def _detector_effect(
@@ -385,7 +444,7 @@ def _free_bins(
     # an empty bin keeps a content that its factor can move
     pooled = np.maximum(np.sum([observed[c.name] for c in mates], axis=0), 0.5)
     scale = exposures[channel.name].kg_day / exposure
-    used = used_bins(experiment.observables[0])
+    used = Grid.of(experiment).used
     nominal: _Array = scale * pooled[used]
 
     def counts(*, energy: float = 1.0, width: float = 1.0) -> _Array:
@@ -469,7 +528,7 @@ def _meta(
     parts: Sequence[Channel],
     exposures: Mapping[str, Exposure],
     prediction: Prediction,
-    edges: _Array,
+    grid: Grid,
 ) -> dict[str, Any]:
     coupling = experiment.coupling
     driven = [s for s in experiment.signals if s.process not in STANDARD_PROCESSES]
@@ -477,7 +536,6 @@ def _meta(
         (signals[0].nominal for signals in prediction.signals.values() if signals), None
     )
     metadata = dict(first.metadata) if first is not None else {}
-    used = used_bins(experiment.observables[0])
     return {
         "schema": "nuem-workspace-meta-1",
         "experiment": experiment.name,
@@ -489,6 +547,11 @@ def _meta(
             "power": 1 if _interferes(prediction) else 2,
             **({"links": LINKS} if _interferes(prediction) else {}),
             "flavours": [str(flavour) for flavour in coupling.flavours],
+            **(
+                {"neutral": [str(flavour) for flavour in coupling.neutral]}
+                if coupling.neutral
+                else {}
+            ),
             "definition": coupling.definition,
             "sign": coupling.sign,
             "zero": coupling.zero,
@@ -505,9 +568,21 @@ def _meta(
                 "period": channel.period.name,
                 "region": channel.region.name,
                 "exposure_kg_day": exposures[channel.name].kg_day,
-                "edges": edges.tolist(),
-                "unit": experiment.observables[0].unit,
-                **({} if used.all() else {"used": used.tolist()}),
+                "edges": grid.energy.tolist(),
+                "unit": grid.units[0],
+                **({} if grid.used.all() else {"used": grid.used.tolist()}),
+                **(
+                    {}
+                    if len(grid.names) == 1
+                    else {
+                        "axes": {
+                            name: {"unit": unit, "edges": edges.tolist()}
+                            for name, unit, edges in zip(
+                                grid.names, grid.units, grid.edges, strict=True
+                            )
+                        }
+                    }
+                ),
             }
             for channel in parts
         },
@@ -557,7 +632,7 @@ def _check(
     observed: Mapping[str, _Array],
     exposures: Mapping[str, Exposure],
     prediction: Prediction,
-    edges: _Array,
+    grid: Grid,
 ) -> None:
     names = [channel.name for channel in parts]
     for what, there in (
@@ -576,10 +651,10 @@ def _check(
     check_made_from(experiment, prediction.provenance, TEMPLATE_FIELDS, "template")
     wanted = [signal.process for signal in experiment.signals]
     for channel in names:
-        if observed[channel].shape != (edges.size - 1,):
+        if observed[channel].shape != (grid.size,):
             raise InputError(
                 "bins do not fit the experiment", field=f"histograms.{channel}",
-                found=observed[channel].shape, expected=(edges.size - 1,),
+                found=observed[channel].shape, expected=(grid.size,),
             )  # fmt: skip
         if not exposures[channel].kg_day > 0:
             raise InferenceError("no live time", field=f"channels.{channel}")
@@ -590,7 +665,10 @@ def _check(
                 found=", ".join(found), expected=", ".join(wanted),
             )  # fmt: skip
         for signal in prediction.signals[channel]:
-            if not np.array_equal(signal.nominal.edges[0], edges):
+            made = signal.nominal.edges
+            if len(made) != len(grid.edges) or not all(
+                map(np.array_equal, made, grid.edges)
+            ):
                 raise InputError(
                     "bins do not fit the experiment", field=f"template.{channel}"
                 )

@@ -18,6 +18,7 @@ from nuem.analysis.exchange.workspace import (
     write_workspace,
 )
 from nuem.analysis.exposure import Exposure, measured_exposures
+from nuem.analysis.grid import Given, Grid, read_given
 from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.limits import Limit
 from nuem.analysis.prediction import Prediction
@@ -73,7 +74,7 @@ class RunResult:
         ``workspace``, ``meta``, ``fit``, ``limit`` and the figures.
     channels : dict
         Channel -> ``counts`` in the histogram, ``exposure_kg_day`` and mean ``rate``,
-        counts/(kg keV day).
+        counts/(kg keV day); of photoelectrons no rate.
     cut_flow : str
         Table of the selection.
     band : dict or None
@@ -108,6 +109,8 @@ def run(
     settings: Iterable[str] = (),
     calibration: Sequence[str | Path] = (),
     cl: float = 0.9,
+    method: str | None = None,
+    toys: int | None = None,
     seed: int = 1,
     unblind: bool = False,
     strict: bool = False,
@@ -121,7 +124,8 @@ def run(
     experiment : str or Path
         Name of a shipped experiment, or a YAML file.
     files : sequence of str or Path
-        ROOT files; without any, events are simulated.
+        ROOT files; without any, events are simulated. UHI files (``.json``) beside
+        them have the histograms that the experiment file refers to.
     reading : Reading, optional
         How they are read: where, with what run list, manifest and power.
     output : str or Path, optional
@@ -134,6 +138,8 @@ def run(
         Files with calibration events: the search events are drawn over their band.
     cl : float
         Confidence level.
+    method, toys : optional
+        How the limit is set, as in `set_limit`.
     seed : int
         Seed of the simulation.
     unblind : bool
@@ -166,7 +172,8 @@ def run(
     folder = Path(output) if output is not None else Path("results") / loaded.name
     make_folder(folder)  # before anything is read, let alone calculated
     configuration = {
-        "stage": "run", "cl": cl, "simulated": not files,
+        "stage": "run", "cl": cl, "method": method, "toys": toys,
+        "simulated": not files,
         "seed": None if files else seed, "unblind": unblind, "strict": strict,
         "files": [str(file) for file in files],
         "calibration": [str(file) for file in calibration],
@@ -196,7 +203,7 @@ def run(
     )
     limit = set_limit(
         Workspace(workspace.spec, workspace.meta, str(paths["workspace"])),
-        cl=cl, configuration=base, progress=progress,
+        cl=cl, method=method, toys=toys, configuration=base, progress=progress,
     )  # fmt: skip
     blind = bool((workspace.meta or {}).get("blind"))
     say("fit")
@@ -263,6 +270,13 @@ def _from_events(
     from nuem.analysis.events.store import save
 
     paths: dict[str, Path] = {}
+    given, inputs = read_given(f for f in files if Path(f).suffix == ".json")
+    files = [f for f in files if Path(f).suffix != ".json"]
+    if not files and inputs:
+        raise InputError(
+            "no events, but histograms beside them", file=experiment.name,
+            expected="ROOT files as well",
+        )  # fmt: skip
     if not files:
         say("simulate")
         guard_events(folder / "events.root", made, force)
@@ -277,11 +291,11 @@ def _from_events(
     )  # fmt: skip
     save(histograms, paths["histograms"])
     kept.unlink(missing_ok=True)
-    prediction = _predict(experiment, folder, configuration, paths, say)
+    prediction = _predict(experiment, folder, configuration, paths, say, given, inputs)
     # what is simulated may always be looked at
     workspace = make_workspace(
-        experiment, histograms, prediction, unblind=unblind or "events" in paths,
-        configuration=configuration,
+        experiment, histograms, prediction, given=given, inputs=inputs,
+        unblind=unblind or "events" in paths, configuration=configuration,
     )  # fmt: skip
     blind = bool((workspace.meta or {}).get("blind"))
     flow = visible_cut_flow(experiment, histograms) if blind else histograms.cut_flow
@@ -309,7 +323,9 @@ def _from_spectra(
     say("spectra")
     spectra = read_spectra(experiment, files)
     paths: dict[str, Path] = {}
-    prediction = _predict(experiment, folder, configuration, paths, say)
+    prediction = _predict(
+        experiment, folder, configuration, paths, say, spectra.given, spectra.files
+    )
     workspace = make_spectra_workspace(
         experiment, spectra, prediction, unblind=unblind, configuration=configuration
     )
@@ -322,9 +338,13 @@ def _predict(
     configuration: Mapping[str, Any],
     paths: dict[str, Path],
     say: Callable[[str], None],
+    given: Mapping[str, Given],
+    inputs: Iterable[Mapping[str, str]],
 ) -> Prediction:
     say("template")
-    prediction = make_template(experiment, configuration=configuration)
+    prediction = make_template(
+        experiment, given=given, inputs=inputs, configuration=configuration
+    )
     paths["template"] = write_json(folder / "template.json", prediction.to_dict())
     say("workspace: fit of the backgrounds")
     return prediction
@@ -336,15 +356,19 @@ def _rates(
     """Counts, exposure and mean rate of the channels."""
     observable = experiment.observables[0]
     width = float(np.diff(bin_edges(observable))[used_bins(observable)].sum())
+    used = Grid.of(experiment).used
     rates = {}
-    for name, counts in observed_counts(workspace).items():
+    for name, measured in observed_counts(workspace).items():
+        offset, scale = (
+            np.broadcast_to(values, used.size)[used]
+            for values in (exposures[name].offset, exposures[name].scale)
+        )
+        counts = measured - offset
         total, exposure = float(counts.sum()), exposures[name].kg_day
-        collected = float((counts / exposures[name].scale).sum())
-        rates[name] = {
-            "counts": total,
-            "exposure_kg_day": exposure,
-            "rate": collected / width,
-        }
+        collected = float((counts / scale).sum())
+        rates[name] = {"counts": total, "exposure_kg_day": exposure}
+        if observable.unit != "PE":
+            rates[name]["rate"] = collected / width
     return rates
 
 

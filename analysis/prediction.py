@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,26 @@ from nuem.analysis.channel_models import (
     channel_flux,
     channel_response,
     nuisance_name,
+    quenching_model,
     signal_options,
+    with_cut_efficiency,
 )
+from nuem.analysis.grid import Given, Grid
 from nuem.analysis.interpolation import STEPS, closure_note, interpolation_error
-from nuem.inputs.catalogue import Channel, bin_edges, channels
+from nuem.analysis.signal_axes import charged_terms, on_all_axes
+from nuem.analysis.variations import alternatives, applies
+from nuem.inputs.catalogue import Channel, channels
 from nuem.inputs.errors import InferenceError, InputError, ModelError
 from nuem.inputs.schema import Experiment, Signal, Systematic
+from nuem.inputs.variations import (
+    CurveVariation,
+    HistogramVariation,
+    QuenchingVariation,
+)
 from nuem.inputs.vocabulary import Method
 
 if TYPE_CHECKING:
-    from nuem.models.detector import Response
+    from nuem.analysis.channel_models import AnyResponse
     from nuem.models.flux.spectrum import Flux
     from nuem.models.grid import TemplateGrid
     from nuem.models.options import OptionWords
@@ -43,7 +53,7 @@ class SignalTemplate:
     process, method : str
         What was calculated, and how (None for nuclei).
     nominal : Template
-        Counts/(kg day) by bin for each monomial of the coupling.
+        Counts/(kg day) in the bins of all axes, for each monomial of the coupling.
     variations : dict
         Nuisance parameter -> templates at plus and minus one sigma.
     """
@@ -126,7 +136,10 @@ class Prediction:
 
 
 def predict(
-    experiment: Experiment, *, provenance: Mapping[str, Any] | None = None
+    experiment: Experiment,
+    *,
+    given: Mapping[str, Given] | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Prediction:
     """Templates of all signals in all channels, with their variations.
 
@@ -134,6 +147,8 @@ def predict(
     ----------
     experiment : Experiment
         What to predict.
+    given : mapping, optional
+        Histograms that the experiment file refers to.
     provenance : mapping, optional
         Goes into the result.
 
@@ -155,7 +170,7 @@ def predict(
     >>> {name: len(signals) for name, signals in p.signals.items()}
     {'on': 1, 'off': 0}
     """
-    edges = bin_edges(experiment.observables[0])
+    grid = Grid.of(experiment, given)
     fluxes = {c.name: channel_flux(experiment, c) for c in channels(experiment)}
     _check_components(experiment, fluxes.values())
     signals: dict[str, tuple[SignalTemplate, ...]] = {}
@@ -176,46 +191,57 @@ def predict(
             # three regions of one detector need not be calculated three times
             key = repr(
                 (signal, channel.detector.target, channel.response, weights,
-                 [name for name, _ in varied])
+                 [name for name, _ in varied],
+                 [v.name for v in experiment.variations if applies(v, channel)])
             )  # fmt: skip
             if key not in known:
                 try:
-                    known[key] = _calculate(signal, channel, flux, edges, varied)
+                    known[key] = _calculate(
+                        experiment, signal, channel, flux, grid, varied
+                    )
                 except InputError as error:  # the models do not know the file
                     raise InputError(
                         str(error), file=experiment.name,
                         field=f"detectors.{channel.detector.name}, {signal.process}",
                     ) from error  # fmt: skip
             found.append(known[key])
-            _check_floor(channel, known[key], edges)
+            _check_floor(channel, known[key], grid.energy)
         signals[channel.name] = tuple(found)
     return Prediction(experiment.name, signals, dict(provenance or {}))
 
 
 def _calculate(
+    experiment: Experiment,
     signal: Signal,
     channel: Channel,
     flux: Flux,
-    edges: NDArray[np.float64],
+    grid: Grid,
     varied: Iterable[tuple[str, Systematic]],
 ) -> SignalTemplate:
     from nuem.models.flux import variation_names, vary
     from nuem.models.template import template
 
     options = signal_options(signal)
+    coupling = experiment.coupling
 
     def at(
-        response: Response,
+        response: AnyResponse,
         source: Flux = flux,
         *,
         diagnose: bool = False,
         shift: float = 0.0,
     ) -> Template:
         choices: OptionWords = {**options, "atomic_shift": signal.atomic_shift + shift}
-        return template(
-            signal.process, channel.detector.target, source, response, edges,
-            method=signal.method, diagnose=diagnose, **choices,
-        )  # fmt: skip
+
+        def energy(part: Flux) -> Template:
+            found = template(
+                signal.process, channel.detector.target, part, response, grid.energy,
+                method=signal.method, diagnose=diagnose,
+                by_flavour=bool(coupling.neutral), **choices,
+            )  # fmt: skip
+            return charged_terms(found, coupling) if coupling.neutral else found
+
+        return on_all_axes(experiment, grid, source, energy)
 
     response = channel_response(channel)
     nominal = at(response, diagnose=True)
@@ -224,9 +250,7 @@ def _calculate(
     for name, systematic in varied:
         size = systematic.size.canonical
         if systematic.effect == "quenching" and signal.process.on_nuclei:
-            variations[name], note = _quenched(
-                name, signal, channel, flux, edges, systematic
-            )
+            variations[name], note = _quenched(name, channel, systematic, at)
             said.extend(note)
             continue
         pair: list[Template] = []
@@ -259,18 +283,50 @@ def _calculate(
                         found = at(response, vary(flux, component, sign, size))
             pair.append(found)
         variations[name] = (pair[0], pair[1])
+    for variation in experiment.variations:
+        if not applies(variation, channel):
+            continue
+        if isinstance(variation, HistogramVariation):
+            if variation.sample == "signal":
+                variations[variation.name] = _reshaped(nominal, variation, grid)
+        elif isinstance(variation, CurveVariation):
+            up, down = (
+                at(with_cut_efficiency(response, curve))
+                for curve in (variation.up, variation.down)
+            )
+            variations[variation.name] = up, down
+        elif signal.process.on_nuclei:
+            assert isinstance(variation, QuenchingVariation)
+            up, down = (
+                at(replace(response, quenching=quenching_model(channel, asked)))
+                for asked in (variation.up, variation.down)
+            )
+            variations[variation.name] = up, down
+        else:  # of electrons there is none
+            variations[variation.name] = nominal, nominal
     nominal = replace(nominal, notes=(*nominal.notes, *said))
     method = None if signal.method is None else str(signal.method)
     return SignalTemplate(str(signal.process), method, nominal, variations)
 
 
+def _reshaped(
+    nominal: Template, variation: HistogramVariation, grid: Grid
+) -> tuple[Template, Template]:
+    """The signal times what given alternatives are relative to one another."""
+    base, up, down = alternatives(variation, grid)
+
+    def times(side: NDArray[np.float64]) -> Template:
+        ratio = np.divide(side, base, out=np.ones_like(base), where=base > 0)
+        return nominal.scale(ratio)
+
+    return times(up), times(down)
+
+
 def _quenched(
     name: str,
-    signal: Signal,
     channel: Channel,
-    flux: Flux,
-    edges: NDArray[np.float64],
     systematic: Systematic,
+    at: Callable[[AnyResponse], Template],
 ) -> tuple[tuple[Template, Template], tuple[str, ...]]:
     """Templates at plus and minus one sigma of the quenching, and what to know of them."""
     from nuem.models.grid import quenching_grid
@@ -279,9 +335,8 @@ def _quenched(
 
     def grid(pulls: Sequence[float]) -> TemplateGrid:
         return quenching_grid(
-            signal.process, channel.detector.target, flux, channel_response(channel),
-            edges, [1.0 + pull * size for pull in pulls], **signal_options(signal),
-        )  # fmt: skip
+            at, channel_response(channel), [1.0 + pull * size for pull in pulls]
+        )
 
     # far pulls may leave no quenching
     pulls = [pull for pull in STEPS if 1.0 + pull * size > 0.0]
@@ -307,7 +362,9 @@ def _quenched(
 def _check_floor(
     channel: Channel, signal: SignalTemplate, edges: NDArray[np.float64]
 ) -> None:
-    share = signal.nominal.below_floor_fraction()
+    share = (
+        signal.nominal.below_floor_fraction().reshape(edges.size - 1, -1).max(axis=1)
+    )
     allowed = channel.response.max_below_floor
     worst = int(np.argmax(share))
     if share[worst] > allowed:

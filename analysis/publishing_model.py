@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from nuem.analysis.exchange.hepdata import Column, Table, binned, column
 from nuem.analysis.results_folder import NotThereError, Results
 from nuem.inputs.schema import Experiment
 
-__all__ = ["efficiency", "response", "templates"]
+__all__ = ["bin_columns", "efficiency", "response", "templates"]
 
 _Array = NDArray[np.float64]
 #: Systematic effects that change the efficiency, by the part that they change.
@@ -125,6 +126,28 @@ def _ranges(name: str, edges: _Array, which: NDArray[np.intp], unit: str) -> Col
     return Column(name, unit, [{"low": float(a), "high": float(b)} for a, b in pairs])
 
 
+def bin_columns(edges: Sequence[_Array], channel: Mapping[str, Any]) -> list[Column]:
+    """Columns of bins, one for each axis, the last axis fastest.
+
+    Parameters
+    ----------
+    edges : sequence of ndarray
+    channel : mapping
+        Of the meta document: ``unit``, and ``axes`` where there are several.
+    """
+    if len(edges) == 1:
+        return [binned("measured energy", edges[0].tolist(), channel.get("unit", ""))]
+    places = np.indices([axis.size - 1 for axis in edges]).reshape(len(edges), -1)
+    axes = channel.get("axes", {})
+    named = [(name, axis.get("unit", "")) for name, axis in axes.items()]
+    if len(named) != len(edges):
+        named = [(f"axis {number}", "") for number in range(1, len(edges) + 1)]
+    return [
+        _ranges(name, axis, place, unit)
+        for (name, unit), axis, place in zip(named, edges, places, strict=True)
+    ]
+
+
 def templates(results: Results) -> Iterator[Table]:
     """Templates c_k of the coupling: the signal is the sum of c_k g^k."""
     from nuem.analysis.modelling import by_power
@@ -135,18 +158,18 @@ def templates(results: Results) -> Iterator[Table]:
     unit = results.definition.get("unit", "")
     for channel, signals in Prediction.from_dict(results.template).signals.items():
         for signal in signals:
-            edges = signal.nominal.edges[0]
             made = []
             nominal = by_power(signal.nominal.coefficients, signal.process)
             for power, values in sorted(nominal.items()):
                 units = f"/(kg day {unit}^{power})" if power else "/(kg day)"
-                made.append(column(f"c_{power}", values, units))
+                made.append(column(f"c_{power}", values.ravel(), units))
                 for name, pair in signal.variations.items():
                     for side, varied in zip(("up", "down"), pair, strict=True):
                         made.append(
                             column(
                                 f"c_{power}, {name} {side}",
-                                by_power(varied.coefficients, signal.process)[power], units,
+                                by_power(varied.coefficients, signal.process)[power].ravel(),
+                                units,
                             )
                         )  # fmt: skip
             yield Table(
@@ -156,7 +179,7 @@ def templates(results: Results) -> Iterator[Table]:
                 f"{signal.process}, method {signal.method or 'of nuclei'}; nominal, and "
                 "at plus and minus one standard deviation of each nuisance parameter. "
                 + "; ".join(signal.nominal.notes),
-                [binned("measured energy", edges.tolist(), results.channels.get(channel, {}).get("unit", ""))],
+                bin_columns(signal.nominal.edges, results.channels.get(channel, {})),
                 made,
                 figure=results.figure("rates"),
             )  # fmt: skip

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.background import component_counts, present, time_factor
-from nuem.analysis.channel_models import channel_flux, channel_response, signal_options
+from nuem.analysis.channel_models import (
+    channel_flux,
+    channel_response,
+    signal_options,
+    with_cut_efficiency,
+)
 from nuem.analysis.exposure import Exposure
 from nuem.inputs.backgrounds import Background, FreePerBin, HalfLife
 from nuem.inputs.catalogue import Channel, channels
@@ -308,7 +313,7 @@ def _signal_cells(
     if flux is None:
         return None
     # the cuts act on the simulated branches, not on the template
-    response = replace(channel_response(channel), cut_efficiency=None)
+    response = with_cut_efficiency(channel_response(channel), None)
     total = np.zeros(edges.size - 1)
     for signal in experiment.signals:
         total += template(

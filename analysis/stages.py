@@ -8,12 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nuem.analysis.blinding import blinded_counts
 from nuem.analysis.exchange.provenance import digest, provenance
 from nuem.analysis.exchange.workspace import Workspace, definition_of
 from nuem.analysis.exposure import measured_exposures
+from nuem.analysis.grid import Given, Grid, describe_bins
 from nuem.analysis.inference.limits import Limit, upper_limit
 from nuem.analysis.modelling import (
     HISTOGRAM_FIELDS,
@@ -94,6 +93,19 @@ def event_plan(experiment: Experiment) -> EventPlan:
                 tree=channel.region.tree or layout.tree,
                 select=parse(text) if selects else None,
                 runs=None if runs is None else frozenset(runs),
+            )
+        )
+    for name, sideband in layout.sidebands.items():
+        if any(spec.name == name for spec in specs):
+            raise InputError(
+                "a sideband with the name of a channel", file=experiment.name,
+                field="events.sidebands", found=name,
+            )  # fmt: skip
+        specs.append(
+            ChannelSpec(
+                name=name,
+                tree=sideband.tree,
+                select=None if sideband.select is None else parse(sideband.select),
             )
         )
     names: dict[str, Any] = {"runs": None, "run": layout.run}
@@ -229,9 +241,23 @@ def reading_configuration(reading: Reading) -> dict[str, Any]:
 
 
 def make_template(
-    experiment: Experiment, *, configuration: Mapping[str, Any] | None = None
+    experiment: Experiment,
+    *,
+    given: Mapping[str, Given] | None = None,
+    inputs: Iterable[Mapping[str, Any]] = (),
+    configuration: Mapping[str, Any] | None = None,
 ) -> Prediction:
     """Predict the signal in all channels, with provenance.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    given : mapping, optional
+        Histograms that the experiment file refers to; see `read_given`.
+    inputs : iterable of mapping
+        Name and sha256 of their files.
+    configuration : mapping, optional
+        Goes into the provenance.
 
     Raises
     ------
@@ -239,8 +265,9 @@ def make_template(
         If a model is asked outside its range, or the floor takes too much.
     """
     return predict(
-        experiment, provenance=stage_provenance(experiment, configuration or {})
-    )
+        experiment, given=given,
+        provenance=stage_provenance(experiment, configuration or {}, inputs),
+    )  # fmt: skip
 
 
 def make_workspace(
@@ -248,6 +275,8 @@ def make_workspace(
     histograms: Histograms,
     prediction: Prediction,
     *,
+    given: Mapping[str, Given] | None = None,
+    inputs: Iterable[Mapping[str, Any]] = (),
     unblind: bool = False,
     configuration: Mapping[str, Any] | None = None,
 ) -> Workspace:
@@ -259,6 +288,9 @@ def make_workspace(
     histograms : Histograms
     prediction : Prediction
         Template of the signal.
+    given, inputs : optional
+        As for `make_template`. Histograms of sidebands are among those given, with no
+        need to say so.
     unblind : bool
         Take the source-on counts of a blind experiment as they are.
     configuration : mapping, optional
@@ -283,23 +315,31 @@ def make_workspace(
         )  # fmt: skip
     if experiment.blind and not unblind:
         histograms = blinded_counts(experiment, histograms)
-    observed = {
-        name: np.asarray(h.values(), dtype=float)
-        for name, h in histograms.hists.items()
+    layout = experiment.events
+    assert layout is not None  # there would be no histograms without
+    found = {
+        name: Given.of(h, f"histograms: {name}") for name, h in histograms.hists.items()
     }
-    edges = bin_edges(experiment.observables[0])
-    for name, h in histograms.hists.items():
-        there = np.asarray(h.axes[0].edges)
-        if there.shape != edges.shape or not np.allclose(there, edges, rtol=1e-12):
+    grid = Grid.of(experiment)
+    for name, histogram in found.items():
+        if not grid.fits(histogram):
             raise InputError(
                 "bins do not fit the experiment", field=f"histograms.{name}",
-                found=f"{there.size - 1} bins from {there[0]:g} to {there[-1]:g}",
-                expected=f"{edges.size - 1} bins from {edges[0]:g} to {edges[-1]:g}",
+                found=describe_bins(histogram.edges),
+                expected=describe_bins(dict(zip(grid.names, grid.edges, strict=True))),
             )  # fmt: skip
-    inputs = [{"file": r.path, "sha256": r.sha256} for r in histograms.files]
+    sidebands = {name: found.pop(name) for name in layout.sidebands}
+    for name in sidebands:
+        if name in (given or {}):
+            raise InputError("a histogram with the name of a sideband", found=name)
+    read = [{"file": r.path, "sha256": r.sha256} for r in histograms.files]
     workspace = build_workspace(
-        experiment, observed, measured_exposures(experiment, histograms), prediction,
-        provenance=stage_provenance(experiment, configuration or {}, inputs),
+        experiment, {name: h.values.ravel() for name, h in found.items()},
+        measured_exposures(experiment, histograms), prediction,
+        given={**(given or {}), **sidebands},
+        provenance=stage_provenance(
+            experiment, configuration or {}, [*read, *inputs]
+        ),
     )  # fmt: skip
     assert workspace.meta is not None
     workspace.meta["cut_flow"] = histograms.cut_flow.to_dict()
@@ -326,7 +366,7 @@ def make_spectra_workspace(
     ----------
     experiment : Experiment
     spectra : Spectra
-        Counts, or values with errors that stand for scaled counts.
+        Counts, or values with errors, scaled counts or Gaussian.
     prediction : Prediction
         Template of the signal.
     unblind : bool
@@ -353,7 +393,7 @@ def make_spectra_workspace(
         )  # fmt: skip
     workspace = build_workspace(
         experiment, spectra.counts, spectra.exposures(experiment), prediction,
-        provenance=stage_provenance(experiment, configuration or {}, spectra.files),
+        given=spectra.given, provenance=stage_provenance(experiment, configuration or {}, spectra.files),
     )  # fmt: skip
     assert workspace.meta is not None
     workspace.meta["observation"] = experiment.observation

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from nuem.inputs.quantities import (
     Attributed,
+    Count,
     Energy,
     Fraction,
     FreeNumber,
@@ -17,6 +18,7 @@ from nuem.inputs.quantities import (
     SpectralRate,
     Strict,
     Time,
+    TimeCurve,
 )
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "FreeInTime",
     "FreePerBin",
     "HalfLife",
+    "Histogram",
+    "HistogramFactor",
     "Line",
     "Lines",
     "PowerLaw",
@@ -121,9 +125,34 @@ class FreePerBin(Strict):
     kind: Literal["free-per-bin"]
 
 
+class HistogramFactor(Strict):
+    """A histogram beside the data, summed over the axes that are not named.
+
+    Attributes
+    ----------
+    histogram : str
+        Its name in a UHI file, or the name of a sideband.
+    axes : list of str
+        Axes that it stands for; all that it has by default.
+    efficiency : TimeCurve
+        That the histogram is without; for one axis, a time.
+    """
+
+    histogram: Name
+    axes: list[Name] | None = Field(None, min_length=1)
+    efficiency: TimeCurve | None = None
+
+
+class Histogram(Strict):
+    """The product of given histograms, which have each axis once between them."""
+
+    kind: Literal["histogram"]
+    factors: list[HistogramFactor] = Field(min_length=1)
+
+
 #: Any shape, told apart by its ``kind``.
 Shape = Annotated[
-    Constant | Exponential | PowerLaw | Lines | Tabulated | FreePerBin,
+    Constant | Exponential | PowerLaw | Lines | Tabulated | FreePerBin | Histogram,
     Field(discriminator="kind"),
 ]
 
@@ -168,7 +197,10 @@ class Background(Strict):
     rate : Quantity or None
         Expected rate where the file was written: per keV at the reference energy
         for continuous shapes, per line of intensity 1 for ``lines``, absent for
-        ``free-per-bin``.
+        ``free-per-bin`` and ``histogram``.
+    events : Count or None
+        For ``histogram``: expected number in the bins; without it the contents of the
+        histogram are taken as they are.
     constraint : "free" or Fraction
         Relative uncertainty of the rate; ``free`` leaves it to the data.
     independent_by : tuple of str
@@ -180,6 +212,7 @@ class Background(Strict):
     name: Name
     shape: Shape
     rate: SpectralRate | Rate | None = None
+    events: Count | None = None
     constraint: Literal["free"] | Fraction = "free"
     time_law: TimeLaw
     independent_by: tuple[Literal["detector", "region"], ...] = ()
@@ -188,12 +221,21 @@ class Background(Strict):
 
     @model_validator(mode="after")
     def _rate_fits_shape(self) -> Background:
+        given = isinstance(self.shape, Histogram)
+        if given and self.rate is not None:
+            msg = "a histogram takes no rate: give 'events', or nothing"
+            raise ValueError(msg)
+        if self.events is not None and not given:
+            msg = f"shape {self.shape.kind!r} has no 'events'"
+            raise ValueError(msg)
         wanted: type[Quantity] | None = SpectralRate
         if isinstance(self.shape, FreePerBin):
             wanted = None
         elif isinstance(self.shape, Lines):
             wanted = Rate
-        if wanted is None:
+        if given:
+            pass
+        elif wanted is None:
             if self.rate is not None or self.constraint != "free":
                 msg = "a free-per-bin background takes no rate and no constraint"
                 raise ValueError(msg)

@@ -17,6 +17,7 @@ from nuem.inputs.detectors import Detector, Period, Region, Response
 from nuem.inputs.errors import InputError
 from nuem.inputs.observation import Observable, Segment
 from nuem.inputs.schema import Experiment
+from nuem.inputs.texts import read_table
 from nuem.inputs.validation import one_line
 from nuem.inputs.yaml import read_yaml, scalar
 
@@ -73,6 +74,10 @@ def experiment_names() -> tuple[str, ...]:
 def load_experiment(experiment: str | Path, settings: Iterable[str] = ()) -> Experiment:
     """Read and check an experiment file.
 
+    Where points are wanted, a text file beside the experiment file may hold them:
+    ``table: {file: efficiency.csv, x: energy, y: efficiency}``, columns by name in the
+    header or by number, from 1.
+
     Parameters
     ----------
     experiment : str or Path
@@ -113,6 +118,7 @@ def load_experiment(experiment: str | Path, settings: Iterable[str] = ()) -> Exp
         raise InputError("not an experiment file", file=path, expected="a mapping")
     for setting in settings:
         document = _with_setting(document, setting)
+    document = _with_tables(document, path.parent)
     try:
         return Experiment.model_validate(document)
     except ValidationError as error:
@@ -264,6 +270,24 @@ def _channel(
         live_time_d=days,
         response=response,
     )
+
+
+def _with_tables(part: Any, folder: Path) -> Any:
+    """Points in place of ``table: {file: NAME, x: COLUMN, y: COLUMN}``.
+
+    The file stands beside the experiment file.
+    """
+    if isinstance(part, list):
+        return [_with_tables(member, folder) for member in part]
+    if not isinstance(part, dict):
+        return part
+    table = part.get("table")
+    if not (isinstance(table, dict) and set(table) == {"file", "x", "y"}):
+        return {key: _with_tables(value, folder) for key, value in part.items()}
+    x, y = read_table(folder / str(table["file"])).columns([table["x"], table["y"]])
+    source = f"{part.get('source', '')} [{table['file']}]".strip()
+    rest = {key: value for key, value in part.items() if key != "table"}
+    return {**rest, "points": np.column_stack([x, y]).tolist(), "source": source}
 
 
 def _with_setting(document: dict[str, Any], setting: str) -> dict[str, Any]:

@@ -12,13 +12,31 @@ from nuem.inputs.quantities import (
     Curve,
     Energy,
     Exposure,
+    InverseEnergy,
+    LightYield,
     Mass,
     Strict,
     Time,
 )
 from nuem.inputs.quenching import Quenching
 
-__all__ = ["Detector", "Override", "Period", "Region", "Response"]
+__all__ = ["Detector", "Override", "Period", "Photoelectrons", "Region", "Response"]
+
+
+class Photoelectrons(Strict):
+    """A scintillator whose events are counted photoelectrons.
+
+    Attributes
+    ----------
+    light_yield : LightYield
+        Of the ionisation.
+    shape : InverseEnergy
+        Factor s of the gamma distribution of what is seen, with the shape parameter
+        ``1 + s E``, in place of a resolution.
+    """
+
+    light_yield: LightYield
+    shape: InverseEnergy
 
 
 class Response(Strict):
@@ -39,9 +57,12 @@ class Response(Strict):
     trigger_efficiency : Curve
         Of the true energy, before noise.
     cut_efficiency : Curve
-        Of the measured energy.
+        Of the measured energy; E is the number of photoelectrons where these are
+        measured.
     quenching : Quenching
         From recoils of nuclei to ionisation; all of the above acts on the latter.
+    photoelectrons : Photoelectrons
+        For an observable in photoelectrons (``PE``); there is no resolution then.
     """
 
     resolution: Curve | None
@@ -51,6 +72,16 @@ class Response(Strict):
     trigger_efficiency: Curve
     cut_efficiency: Curve
     quenching: Quenching | None = None
+    photoelectrons: Photoelectrons | None = None
+
+    @model_validator(mode="after")
+    def _has_one_resolution(self) -> Response:
+        if self.photoelectrons is not None and self.resolution is not None:
+            msg = (
+                "photoelectrons have a distribution of their own: 'resolution' is null"
+            )
+            raise ValueError(msg)
+        return self
 
 
 class Detector(Strict):

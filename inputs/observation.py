@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from nuem.inputs.axes import SignalShares
 from nuem.inputs.backgrounds import Name
 from nuem.inputs.fields import ExpressionText, Text
 from nuem.inputs.quantities import (
@@ -34,6 +35,7 @@ __all__ = [
     "RatioTotal",
     "RunsLayout",
     "Segment",
+    "Sideband",
     "SpectrumColumns",
     "SpectrumLayout",
     "Total",
@@ -71,7 +73,11 @@ class Masked(Attributed):
 
 
 class Observable(Strict):
-    """What is histogrammed: an expression of branches, and its bins.
+    """An axis of what is histogrammed: an expression of branches, and its bins.
+
+    The first axis is the energy, in keV or photoelectrons (``PE``). Further axes are a
+    time after the beam's trigger (``us``) or a number (``1``), and say how the
+    `signal` is distributed in them.
 
     Attributes
     ----------
@@ -84,9 +90,15 @@ class Observable(Strict):
     name: Name
     title: Text
     expression: ExpressionText
-    unit: Literal["keVee", "keVnr", "keV"]
+    unit: Literal["keVee", "keVnr", "keV", "PE", "us", "1"]
     binning: list[Segment] = Field(min_length=1)
     mask: list[Masked] = Field(default_factory=list)
+    signal: SignalShares | None = None
+
+    @property
+    def is_energy(self) -> bool:
+        """Whether it can be the first axis."""
+        return self.unit not in ("us", "1")
 
     @field_validator("binning")
     @classmethod
@@ -95,10 +107,14 @@ class Observable(Strict):
             if abs(a.stop - b.start) > 1e-9:
                 msg = f"segment ends at {a.stop:g}, the next begins at {b.start:g}"
                 raise ValueError(msg)
-        if segments[0].start < 0:
+        return segments
+
+    @model_validator(mode="after")
+    def _begins_where_it_can(self) -> Observable:
+        if self.is_energy and self.binning[0].start < 0:
             msg = "bins below 0"
             raise ValueError(msg)
-        return segments
+        return self
 
 
 class RunsLayout(Strict):
@@ -201,6 +217,17 @@ class PowerColumn(Strict):
     column: Text = "power"
 
 
+class Sideband(Strict):
+    """Events that are no part of the measurement and show the shape of a background.
+
+    They pass the same cuts and are filled into the same bins; the histogram has the name
+    of the sideband.
+    """
+
+    tree: Text
+    select: ExpressionText | None = None
+
+
 class EventLayout(Strict):
     """How the ROOT files are laid out; ``runs: null`` for files without live time."""
 
@@ -214,6 +241,7 @@ class EventLayout(Strict):
     variations: list[EventVariation] = Field(default_factory=list)
     identity: EventIdentity | None = None
     power: PowerColumn | None = None
+    sidebands: dict[Name, Sideband] = Field(default_factory=dict)
 
 
 class Calibration(Strict):
@@ -285,16 +313,28 @@ Column = Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)]
 
 
 class SpectrumColumns(Strict):
-    """Where a channel stands in a file of binned values."""
+    """Where a channel stands in a file of binned values, or of single events.
+
+    Attributes
+    ----------
+    value : Column
+        Of the value; of the energy where each line is one event; in a UHI file the
+        name of the histogram.
+    error : Column
+        Of the error; a UHI histogram has its own.
+    file : str
+        Name of the file, without folder, where channels have files of their own.
+    """
 
     value: Column
     error: Column | None = None
+    file: Text | None = None
 
 
 class SpectrumLayout(Strict):
-    """A text file of bins (columns apart by blanks or commas), or a UHI JSON file.
+    """A text file (columns apart by blanks or commas), or a UHI JSON file.
 
-    A JSON file holds one histogram for each channel, of its name, and nothing but
+    A JSON file holds one histogram for each channel, and nothing but ``channels``,
     ``exposure`` and ``per`` is needed to read it.
 
     Attributes
@@ -303,6 +343,8 @@ class SpectrumLayout(Strict):
         Column of bin centres, and the width of all bins; or instead
     low, high : Column
         the columns of the lower and upper edges. In the unit of the observable.
+    unbinned : bool
+        Each line is one event, which is counted in the bins of the analysis.
     channels : dict
         Channel -> columns of value and error.
     exposure : Exposure or None
@@ -316,6 +358,7 @@ class SpectrumLayout(Strict):
     width: Energy | None = None
     low: Column | None = None
     high: Column | None = None
+    unbinned: bool = False
     channels: dict[str, SpectrumColumns] = Field(min_length=1)
     exposure: Exposure | None = None
     per: Literal["bin", "keV"] = "bin"
@@ -324,9 +367,17 @@ class SpectrumLayout(Strict):
     def _has_one_kind_of_bins(self) -> SpectrumLayout:
         centres = self.centre is not None and self.width is not None
         edges = self.low is not None and self.high is not None
-        given = [self.centre, self.width, self.low, self.high]
-        if centres == edges or sum(x is not None for x in given) != 2:
-            msg = "give either 'centre' and 'width', or 'low' and 'high'"
+        given = sum(
+            x is not None for x in (self.centre, self.width, self.low, self.high)
+        )
+        if given and (self.unbinned or centres == edges or given != 2):
+            msg = (
+                "give either 'centre' and 'width', or 'low' and 'high', or 'unbinned'; "
+                "none of them for UHI histograms"
+            )
+            raise ValueError(msg)
+        if self.unbinned and self.per != "bin":
+            msg = "single events have no density: per: bin"
             raise ValueError(msg)
         if self.width is not None and self.width.value == 0:
             msg = "width must be above 0"

@@ -23,12 +23,15 @@ __all__ = [
     "Count",
     "CouplingValue",
     "Curve",
+    "Duration",
     "Energy",
     "Exposure",
     "FissionCrossSection",
     "Fraction",
     "FreeNumber",
+    "InverseEnergy",
     "Length",
+    "LightYield",
     "Mass",
     "NeutrinoRange",
     "NumberTable",
@@ -41,6 +44,7 @@ __all__ = [
     "SpectralRate",
     "Status",
     "Time",
+    "TimeCurve",
     "statuses",
 ]
 
@@ -232,6 +236,29 @@ class CouplingValue(Quantity):
     unit: Literal["e", "mu_B", "cm^2", "1"]
 
 
+class LightYield(Quantity):
+    """Photoelectrons for each keV of ionisation."""
+
+    dimension: ClassVar[str] = "light yield"
+    value: _Positive
+    unit: Literal["PE/keVee"]
+
+
+class InverseEnergy(Quantity):
+    """A number for each keV of ionisation."""
+
+    dimension: ClassVar[str] = "inverse energy"
+    value: _Positive
+    unit: Literal["/keVee"]
+
+
+class Duration(Quantity):
+    """A time within a pulse of the beam, in us; before the trigger it is negative."""
+
+    dimension: ClassVar[str] = "duration"
+    unit: Literal["us"]
+
+
 class FreeNumber(Attributed):
     """A pure number that a fit may set free, such as a spectral index."""
 
@@ -259,6 +286,11 @@ _parsed = functools.lru_cache(maxsize=256)(parse)
 class Curve(Attributed):
     """A function of energy E in keV: an expression, or points joined by lines.
 
+    Points may stand in a text file; see `nuem.inputs.catalogue.load_experiment`.
+
+    Of a measured value that is counted in something else (photoelectrons), E stands for
+    that value.
+
     Examples
     --------
     >>> sigma = Curve(expression="0.31*sqrt(E) + 0.0037*E", status="unconfirmed",
@@ -267,6 +299,8 @@ class Curve(Attributed):
     0.6348
     """
 
+    variable: ClassVar[str] = "E"
+    meaning: ClassVar[str] = "E (keV)"
     expression: str | None = None
     points: list[tuple[_NotNegative, _Finite]] | None = Field(None, min_length=2)
 
@@ -283,11 +317,11 @@ class Curve(Attributed):
         if text is None:
             return None
         try:
-            unknown = parse(text).names - {"E"}
+            unknown = parse(text).names - {cls.variable}
         except InputError as error:
             raise ValueError(str(error)) from error
         if unknown:
-            msg = f"unknown name {min(unknown)!r}, expected a function of E (keV)"
+            msg = f"unknown name {min(unknown)!r}, expected a function of {cls.meaning}"
             raise ValueError(msg)
         return text
 
@@ -327,13 +361,29 @@ class Curve(Attributed):
                 )
             return np.asarray(np.interp(energy, x, y))
         assert self.expression is not None
-        value = np.asarray(_parsed(self.expression)({"E": energy}), dtype=float)
+        value = np.asarray(
+            _parsed(self.expression)({self.variable: energy}), dtype=float
+        )
         value = np.broadcast_to(value, energy.shape).copy()
         if not np.isfinite(value).all():
             raise InputError(
                 "curve is not finite", field=self.expression, found=str(value.min())
             )
         return value
+
+
+class TimeCurve(Curve):
+    """A function of the time t after the trigger, in us.
+
+    Examples
+    --------
+    >>> late = TimeCurve(expression="exp(-t/20)", status="assumed", source="example")
+    >>> round(float(late(2.0)), 4)
+    0.9048
+    """
+
+    variable: ClassVar[str] = "t"
+    meaning: ClassVar[str] = "t (us)"
 
 
 def statuses(node: object, path: str = "") -> Iterator[tuple[str, Attributed]]:

@@ -11,7 +11,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nuem.inputs.backgrounds import Background, FreePerBin, HalfLife, Lines, Name
+from nuem.inputs.backgrounds import (
+    Background,
+    FreePerBin,
+    HalfLife,
+    Histogram,
+    Lines,
+    Name,
+)
 from nuem.inputs.detectors import Detector, Override, Period, Region
 from nuem.inputs.documents import Document, Published
 from nuem.inputs.fields import Text
@@ -30,7 +37,8 @@ from nuem.inputs.quantities import (
 )
 from nuem.inputs.quenching import Quenching
 from nuem.inputs.simulation import Simulation
-from nuem.inputs.sources import Source
+from nuem.inputs.sources import SnsSource, Source
+from nuem.inputs.variations import HistogramVariation, QuenchingVariation, Variation
 from nuem.inputs.vocabulary import (
     COUPLING_SYMBOL,
     COUPLING_UNIT,
@@ -53,14 +61,31 @@ class Coupling(Strict):
     """The definition of the coupling that a limit is set on.
 
     Results with unequal definitions are not combined.
+
+    Attributes
+    ----------
+    flavours : list of Flavour
+        Those that have the coupling, which is one for all of them.
+    neutral : list of Flavour
+        Those of the sources that have none, and scatter as in the Standard Model.
     """
 
     symbol: Literal["q", "mu", "r2", "ds2"]
     reference: CouplingValue
     definition: Text
     flavours: list[Flavour] = Field(min_length=1)
+    neutral: list[Flavour] = Field(default_factory=list)
     sign: Text
     zero: Text
+
+    @model_validator(mode="after")
+    def _flavours_are_told_apart(self) -> Coupling:
+        letters = {f.rsplit("-", 1)[-1] for f in self.flavours}
+        both = letters & {f.rsplit("-", 1)[-1] for f in self.neutral}
+        if both:
+            msg = f"neutrinos and antineutrinos share their coupling: {min(both)}"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _unit_fits(self) -> Coupling:
@@ -233,6 +258,8 @@ class Experiment(Strict):
     - ``scaled-counts``: values v and errors s of a `spectrum` that was corrected for an
       efficiency. The likelihood is that of n = (v/s)^2 counts, and the model is
       multiplied by n/v in each bin;
+    - ``gaussian``: values and errors of a `spectrum` that no counts stand for, 0 and
+      negative ones among them; see `nuem.analysis.spectra`;
     - ``total``: one published number, of which there are no events: `total` says what
       it is, and a chi^2 of one bin is all that can be done with it.
     """
@@ -249,14 +276,15 @@ class Experiment(Strict):
     regions: list[Region] = Field(min_length=1)
     overrides: list[Override] = Field(default_factory=list)
     quenchings: dict[Name, Quenching] = Field(default_factory=dict)
-    observation: Literal["counts", "scaled-counts", "total"]
+    observation: Literal["counts", "scaled-counts", "gaussian", "total"]
     total: Total | None = None
-    observables: list[Observable] = Field(min_length=1, max_length=1)
+    observables: list[Observable] = Field(min_length=1)
     events: EventLayout | None = None
     spectrum: SpectrumLayout | None = None
     calibration: Calibration | None = None
     backgrounds: list[Background] = Field(default_factory=list)
     systematics: list[Systematic] = Field(default_factory=list)
+    variations: list[Variation] = Field(default_factory=list)
     simulation: Simulation | None = None
     published: list[Published] = Field(default_factory=list)
 
@@ -280,18 +308,33 @@ class Experiment(Strict):
             assert isinstance(response, dict)
             return {**part, "response": {**response, "quenching": there[name]}}
 
+        def alternatives(part: object) -> object:
+            if not isinstance(part, dict) or part.get("kind") != "quenching":
+                return part
+            found = {}
+            for side in ("up", "down"):
+                name = part.get(side)
+                if isinstance(name, str) and name not in there:
+                    msg = f"{side}: no {name!r}, there are: {', '.join(sorted(there))}"
+                    raise ValueError(msg)
+                found[side] = there[name] if isinstance(name, str) else name
+            return {**part, **found}
+
         lists = {
-            key: [resolved(part) for part in document[key]]
-            for key in ("detectors", "overrides")
+            key: [resolve(part) for part in document[key]]
+            for key, resolve in (
+                ("detectors", resolved), ("overrides", resolved),
+                ("variations", alternatives),
+            )
             if isinstance(document.get(key), list)
-        }
+        }  # fmt: skip
         return {**document, **lists}
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Experiment:
         for field in (
             "sources", "detectors", "periods", "regions", "observables",
-            "backgrounds", "systematics",
+            "backgrounds", "systematics", "variations",
         ):  # fmt: skip
             names = [part.name for part in getattr(self, field)]
             for name in names:
@@ -307,7 +350,7 @@ class Experiment(Strict):
     @model_validator(mode="after")
     def _names_are_not_taken(self) -> Experiment:
         taken = {"mu", *(process.value for process in Process)}
-        for field in ("backgrounds", "systematics"):
+        for field in ("backgrounds", "systematics", "variations"):
             for part in getattr(self, field):
                 if part.name in taken:
                     msg = f"{field}: the name {part.name!r} has a meaning of its own"
@@ -336,14 +379,22 @@ class Experiment(Strict):
             known(f"{field}.regions", set(background.regions or ()), regions)
             if background.time_law.kind == "follows-power":
                 known(f"{field}.time_law", {background.time_law.source}, sources)
+        for variation in self.variations:
+            field = f"variations.{variation.name}"
+            known(f"{field}.detectors", set(variation.detectors or ()), detectors)
+            if isinstance(variation, HistogramVariation):
+                samples = {"signal"} | {
+                    b.name for b in self.backgrounds if isinstance(b.shape, Histogram)
+                }
+                known(f"{field}.sample", {variation.sample}, samples)
         power = None if self.events is None else self.events.power
         if power is not None:
             known("events.power.source", {power.source}, sources)
-        for variation in () if self.events is None else self.events.variations:
-            field = f"events.variations.{variation.name}"
-            known(f"{field}.detectors", set(variation.detectors or ()), detectors)
-            known(f"{field}.periods", set(variation.periods or ()), periods)
-            known(f"{field}.regions", set(variation.regions or ()), regions)
+        for refilled in () if self.events is None else self.events.variations:
+            field = f"events.variations.{refilled.name}"
+            known(f"{field}.detectors", set(refilled.detectors or ()), detectors)
+            known(f"{field}.periods", set(refilled.periods or ()), periods)
+            known(f"{field}.regions", set(refilled.regions or ()), regions)
         for number, override in enumerate(self.overrides):
             field = f"overrides.{number}"
             known(f"{field}.detector", {override.detector or ""} - {""}, detectors)
@@ -408,6 +459,47 @@ class Experiment(Strict):
             if systematic.effect == "atomic-response" and not atomic:
                 msg = f"systematics.{systematic.name}: no signal by the method atomic"
                 raise ValueError(msg)
+        counted = self.observables[0].unit == "PE"
+        for where, response in responses:
+            if counted != (response.photoelectrons is not None):
+                msg = (
+                    f"{where}.response: 'photoelectrons' belong to an observable in PE"
+                )
+                raise ValueError(msg)
+        for variation in self.variations:
+            if isinstance(variation, QuenchingVariation) and not nuclei:
+                msg = f"variations.{variation.name}: no signal on nuclei"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _axes_are_distributed(self) -> Experiment:
+        first, *others = self.observables
+        if not first.is_energy or first.signal is not None:
+            msg = f"observables.{first.name}: the first axis is an energy, without 'signal'"
+            raise ValueError(msg)
+        for axis in others:
+            if axis.is_energy or axis.signal is None:
+                msg = f"observables.{axis.name}: a further axis is in us or 1, with 'signal'"
+                raise ValueError(msg)
+            beam = axis.signal.kind == "beam"
+            if beam and not all(isinstance(s, SnsSource) for s in self.sources):
+                msg = f"observables.{axis.name}: a beam is that of sources of kind sns"
+                raise ValueError(msg)
+            if beam and axis.unit != "us":
+                msg = f"observables.{axis.name}: the times of a beam are in us"
+                raise ValueError(msg)
+        if others:
+            for name, there in (
+                ("blind", self.blind), ("simulation", self.simulation),
+                ("calibration", self.calibration),
+                ("free-per-bin", any(
+                    isinstance(b.shape, FreePerBin) for b in self.backgrounds
+                )),
+            ):  # fmt: skip
+                if there:
+                    msg = f"observables: {name} is for one axis"
+                    raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
@@ -426,7 +518,7 @@ class Experiment(Strict):
         if self.observation == "total":
             needed = ["total"]
             wrong = ["events", "spectrum", "backgrounds", "calibration", "systematics",
-                     "simulation"]  # fmt: skip
+                     "variations", "simulation"]  # fmt: skip
         elif self.observation == "counts":
             other = "spectrum" if self.spectrum is None else "events"
             needed.append("events" if other == "spectrum" else "spectrum")
@@ -449,12 +541,25 @@ class Experiment(Strict):
         if self.spectrum is None:
             return self
         errors = self.observation != "counts"
+        text = self.spectrum.low is not None or self.spectrum.centre is not None
+        if self.spectrum.unbinned and errors:
+            msg = f"spectrum.unbinned: observation {self.observation!r} has no events"
+            raise ValueError(msg)
+        if len(self.observables) > 1 and (text or self.spectrum.unbinned):
+            msg = "spectrum: several axes are those of UHI histograms"
+            raise ValueError(msg)
+        if len(self.observables) > 1 and self.spectrum.per != "bin":
+            msg = "spectrum.per: a density has one axis"
+            raise ValueError(msg)
+        wanted = errors and text
         for name, columns in self.spectrum.channels.items():
-            if (columns.error is not None) != errors:
-                msg = (
-                    f"spectrum.channels.{name}: observation {self.observation!r} "
-                    f"{'needs' if errors else 'has no'} 'error'"
+            if (columns.error is not None) != wanted:
+                what = (
+                    f"observation {self.observation!r}"
+                    if text or not errors
+                    else "a histogram"
                 )
+                msg = f"spectrum.channels.{name}: {what} {'needs' if wanted else 'has no'} 'error'"
                 raise ValueError(msg)
         if errors and any(isinstance(b.shape, FreePerBin) for b in self.backgrounds):
             msg = f"backgrounds: {self.observation} cannot be free-per-bin"

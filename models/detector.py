@@ -21,14 +21,14 @@ from functools import partial
 import numpy as np
 
 from nuem.inputs.errors import InputError, ModelError
-from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, positive, read_only
+from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, positive
 from nuem.models.curves import Curve, Pieces, approximate
 from nuem.models.quenching import Quenching
-from nuem.models.response_matrix import ResponseMatrix
+from nuem.models.response_matrix import ResponseMatrix, tabulated
 from nuem.models.smearing import smear
 from nuem.models.visibility import crossings, search_grid, visible_range
 
-__all__ = ["Response"]
+__all__ = ["Response", "changed_efficiency"]
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ class Response:
             energy_scale=self.energy_scale * scale,
             resolution_scale=self.resolution_scale * resolution,
             quenching=varied,
-            trigger_efficiency=_changed(self.trigger_efficiency, trigger),
-            cut_efficiency=_changed(self.cut_efficiency, cut),
+            trigger_efficiency=changed_efficiency(self.trigger_efficiency, trigger),
+            cut_efficiency=changed_efficiency(self.cut_efficiency, cut),
         )
 
     def ionisation(self, true_kev: ArrayLike) -> FloatArray:
@@ -404,26 +404,7 @@ class Response:
         ResponseMatrix
             Shape (n, m).
         """
-        edges = bin_edges(edges_kev)
-        cells = bin_edges(true_edges_kev, "true_edges_kev")
-        part = (np.arange(points) + 0.5) / points
-        true = (cells[:-1, None] + np.diff(cells)[:, None] * part).ravel()
-        inside = np.ones(true.size, dtype=bool)
-        if self.quenching is not None:
-            low, high = self.quenching.range_kevnr
-            inside = (true >= low) & (true <= high)
-        matrix = np.zeros((edges.size - 1, true.size))
-        matrix[:, inside] = self.matrix(edges, true[inside])
-        mean = matrix.reshape(edges.size - 1, -1, points).mean(axis=2)
-        measured, recoil = self.units
-        return ResponseMatrix(
-            read_only(edges),
-            read_only(cells),
-            read_only(mean),
-            measured,
-            recoil,
-            self.notes,
-        )
+        return tabulated(self, edges_kev, true_edges_kev, points)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -445,10 +426,24 @@ class Response:
         return tuple(lines)
 
 
-def _changed(
+def changed_efficiency(
     efficiency: Curve | None, change: tuple[float, Curve | None] | None
 ) -> Curve | None:
-    """An efficiency times 1 + size * shape, within 0 to 1."""
+    """An efficiency times 1 + size * shape, within 0 to 1.
+
+    Parameters
+    ----------
+    efficiency : callable or None
+        None for 1 everywhere.
+    change : (float, callable or None) or None
+        Size and shape; None for no change, a shape of None for the same everywhere.
+
+    Examples
+    --------
+    >>> varied = changed_efficiency(None, (-0.1, None))
+    >>> varied(np.array([1.0, 2.0]))
+    array([0.9, 0.9])
+    """
     if change is None:
         return efficiency
     size, shape = change

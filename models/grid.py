@@ -7,23 +7,30 @@ of templates with a curve through each bin is not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Unpack
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
 from nuem.inputs.errors import InputError
-from nuem.inputs.vocabulary import Process
-from nuem.models.arrays import ArrayLike
-from nuem.models.detector import Response
-from nuem.models.flux.spectrum import Flux
-from nuem.models.isotopes import Target
-from nuem.models.options import OptionWords
-from nuem.models.template import Template, template
+from nuem.models.quenching import Quenching
+from nuem.models.template import Template
 
 __all__ = ["TemplateGrid", "quenching_grid"]
+
+
+class _Quenched(Protocol):
+    """A response whose quenching can be varied."""
+
+    @property
+    def quenching(self) -> Quenching | None: ...
+
+    def vary(self, *, quenching: float) -> Self: ...
+
+
+_Response = TypeVar("_Response", bound=_Quenched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,25 +77,20 @@ class TemplateGrid:
 
 
 def quenching_grid(
-    process: Process | str,
-    target: Target | str,
-    flux: Flux,
-    response: Response,
-    edges_kev: ArrayLike,
+    predict: Callable[[_Response], Template],
+    response: _Response,
     factors: Sequence[float],
-    **options: Unpack[OptionWords],
 ) -> TemplateGrid:
     """Templates with the strength of the quenching times each of some factors.
 
     Parameters
     ----------
-    process, target, flux, response, edges_kev
-        As in :func:`nuem.models.template.template`; a process on nuclei, and a
-        response with a quenching.
+    predict : callable
+        From a response to its template.
+    response : Response or PhotoelectronResponse
+        With a quenching.
     factors : sequence of float
         Rising factors on k (Lindhard) or on the quenching factor, at least two.
-    **options
-        See :class:`nuem.models.options.Options`.
 
     Returns
     -------
@@ -101,11 +103,14 @@ def quenching_grid(
 
     Examples
     --------
+    >>> from nuem.models.detector import Response
     >>> from nuem.models.flux import reactor_flux
     >>> from nuem.models.quenching import Lindhard
-    >>> grid = quenching_grid("nucleus-sm", "Ge", reactor_flux(flux=1e13),
-    ...                       Response(quenching=Lindhard(32, 0.157)), [0.2, 0.3],
-    ...                       [0.9, 1.0, 1.1])
+    >>> from nuem.models.template import template
+    >>> flux = reactor_flux(flux=1e13)
+    >>> grid = quenching_grid(
+    ...     lambda r: template("nucleus-sm", "Ge", flux, r, [0.2, 0.3]),
+    ...     Response(quenching=Lindhard(32, 0.157)), [0.9, 1.0, 1.1])
     >>> [float(grid.at(x).evaluate().round(3)[0]) for x in (0.9, 1.0, 1.1)]
     [0.122, 0.199, 0.294]
     """
@@ -114,16 +119,6 @@ def quenching_grid(
     values = tuple(float(x) for x in factors)
     if len(values) < 2 or any(b <= a for a, b in pairwise(values)):
         raise InputError("the factors do not rise", field="factors", found=values)
-    found = tuple(
-        template(
-            process,
-            target,
-            flux,
-            response.vary(quenching=factor),
-            edges_kev,
-            diagnose=False,
-            **options,
-        )
-        for factor in values
+    return TemplateGrid(
+        values, tuple(predict(response.vary(quenching=x)) for x in values)
     )
-    return TemplateGrid(values, found)

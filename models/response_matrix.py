@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from nuem.models.arrays import ArrayLike, FloatArray
+from nuem.models.arrays import ArrayLike, FloatArray, bin_edges, read_only
+from nuem.models.quenching import Quenching
 
-__all__ = ["ResponseMatrix"]
+__all__ = ["ResponseMatrix", "tabulated"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class ResponseMatrix:
     values : ndarray, shape (n, m)
         Probability that a recoil, evenly distributed in a cell, is seen in a bin.
     measured_unit, true_unit : str
-        ``keVee`` or ``keVnr``.
+        ``keV``, ``keVee``, ``keVnr`` or ``PE``.
 
     Examples
     --------
@@ -56,3 +57,63 @@ class ResponseMatrix:
             "true_unit": self.true_unit,
             "notes": list(self.notes),
         }
+
+
+class _Response(Protocol):
+    """What is tabulated."""
+
+    @property
+    def quenching(self) -> Quenching | None: ...
+
+    @property
+    def units(self) -> tuple[str, str]: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def matrix(self, edges: ArrayLike, true_kev: ArrayLike, /) -> FloatArray: ...
+
+
+def tabulated(
+    response: _Response, edges: ArrayLike, true_edges_kev: ArrayLike, points: int = 32
+) -> ResponseMatrix:
+    """A response on cells of the true recoil, to apply or to publish.
+
+    Parameters
+    ----------
+    response : Response or PhotoelectronResponse
+    edges : array_like
+        Bins of what is measured, shape (n + 1,).
+    true_edges_kev : array_like
+        Cells of the true recoil, shape (m + 1,).
+    points : int
+        Recoils in each cell, at the middles of equal parts, that are averaged.
+
+    Returns
+    -------
+    ResponseMatrix
+        Shape (n, m); nothing where the quenching does not reach.
+
+    Examples
+    --------
+    >>> from nuem.models.photoelectrons import PhotoelectronResponse
+    >>> made = tabulated(PhotoelectronResponse(None, 13.35, 9.56), [0, 20], [1.0, 2.0])
+    >>> made.values.round(2), made.measured_unit
+    (array([[0.53]]), 'PE')
+    """
+    bins = bin_edges(edges)
+    cells = bin_edges(true_edges_kev, "true_edges_kev")
+    part = (np.arange(points) + 0.5) / points
+    true = (cells[:-1, None] + np.diff(cells)[:, None] * part).ravel()
+    inside = np.ones(true.size, dtype=bool)
+    if response.quenching is not None:
+        low, high = response.quenching.range_kevnr
+        inside = (true >= low) & (true <= high)
+    matrix = np.zeros((bins.size - 1, true.size))
+    matrix[:, inside] = response.matrix(bins, true[inside])
+    mean = matrix.reshape(bins.size - 1, -1, points).mean(axis=2)
+    measured, recoil = response.units
+    return ResponseMatrix(
+        read_only(bins), read_only(cells), read_only(mean), measured, recoil,
+        response.notes,
+    )  # fmt: skip

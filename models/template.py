@@ -29,6 +29,7 @@ from nuem.models.fold import Fold, recoil_spectrum
 from nuem.models.isotopes import Target
 from nuem.models.monomials import evaluate
 from nuem.models.options import OptionWords
+from nuem.models.photoelectrons import PhotoelectronResponse
 from nuem.models.quadrature import legendre, panels
 from nuem.models.targets import Element
 
@@ -56,7 +57,7 @@ class Template:
     coefficients : mapping of str to ndarray
         Monomial to values, shape = bins of each axis.
     edges : tuple of ndarray
-        Bin edges, one array for each axis.
+        Bin edges, one array for each axis; the first is the energy.
     unit : str
         Unit of the values.
     below_floor : mapping of str to ndarray
@@ -87,7 +88,10 @@ class Template:
 
     def __post_init__(self) -> None:
         """Check shapes, and take copies that cannot be written to."""
-        edges = tuple(read_only(bin_edges(axis, "edges")) for axis in self.edges)
+        edges = (
+            read_only(bin_edges(self.edges[0], "edges")),
+            *(read_only(_rising(axis)) for axis in self.edges[1:]),
+        )
         shape = tuple(axis.size - 1 for axis in edges)
         if not self.coefficients:
             raise InputError("a template without terms", field="coefficients")
@@ -191,6 +195,14 @@ class Template:
         )
 
 
+def _rising(axis: ArrayLike) -> FloatArray:
+    """Edges of an axis beyond the energy, which may begin below 0."""
+    edges = finite(axis, "edges")
+    if edges.ndim != 1 or edges.size < 2 or not (np.diff(edges) > 0.0).all():
+        raise InputError("the edges do not rise", field="edges")
+    return edges
+
+
 def _sum(
     a: Mapping[str, FloatArray], b: Mapping[str, FloatArray]
 ) -> dict[str, FloatArray]:
@@ -204,7 +216,7 @@ def template(
     process: Process | str,
     target: Target | Element | str,
     flux: Flux,
-    response: Response | None,
+    response: Response | PhotoelectronResponse | None,
     edges_kev: ArrayLike,
     *,
     method: Method | str | None = None,
@@ -220,11 +232,11 @@ def template(
         See :func:`nuem.models.process.scattering`.
     flux : Flux
         Neutrinos at the detector; each flavour has its own couplings.
-    response : Response or None
+    response : Response, PhotoelectronResponse or None
         Detector; None for a perfect one without floor. Its quenching acts on nuclei
         alone: without one, the bins of a process on nuclei are in keVnr.
     edges_kev : array_like
-        Bin edges in the measured energy, keV.
+        Bin edges in the measured energy, keV, or in photoelectrons.
     by_flavour : bool
         Give each flavour a coupling of its own (``q_e``, ``q_mu``, ``q_tau``)
         instead of one that all share.
@@ -262,7 +274,9 @@ def template(
     array([31.1, 18.7])
     """
     edges = bin_edges(edges_kev)
-    detector = Response() if response is None else response
+    detector: Response | PhotoelectronResponse = (
+        Response() if response is None else response
+    )
     fold = Fold.build(
         process,
         target,
@@ -301,7 +315,11 @@ def template(
 
 
 def _integrate(
-    fold: Fold, detector: Response, edges: FloatArray, low: float, high: float
+    fold: Fold,
+    detector: Response | PhotoelectronResponse,
+    edges: FloatArray,
+    low: float,
+    high: float,
 ) -> dict[str, FloatArray]:
     if not low < high:
         return {name: np.zeros(edges.size - 1) for name in fold.monomials}
@@ -314,7 +332,7 @@ def _integrate(
     )
     points = np.unique(points[(points >= low) & (points <= high)])
     width: FloatArray | float = np.inf
-    if detector.resolution is not None:
+    if isinstance(detector, PhotoelectronResponse) or detector.resolution is not None:
         width = 0.5 * detector.true_width(points)
     split = panels(low, high, points, ratio=_RATIO, width=width)
     true, weight, rates = _smooth(fold, detector.refine(split))
@@ -368,14 +386,16 @@ def _smooth(
     )
 
 
-def _energy_unit(fold: Fold, detector: Response) -> str:
+def _energy_unit(fold: Fold, detector: Response | PhotoelectronResponse) -> str:
+    if isinstance(detector, PhotoelectronResponse):
+        return "PE"
     if fold.on_nuclei and detector.quenching is None:
         return "keVnr"
     return "keVee"
 
 
 def _below_floor(
-    fold: Fold, detector: Response, edges: FloatArray
+    fold: Fold, detector: Response | PhotoelectronResponse, edges: FloatArray
 ) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
     """What the floor removes, and a note if it could not all be worked out."""
     floor = detector.true_floor_kev

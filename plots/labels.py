@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 _SHORT_DECADES = 2.5
-_UNITS = {"e": "$e$", "mu_B": r"$\mu_\mathrm{B}$", "1": ""}
+_UNITS = {"e": "$e$", "mu_B": r"$\mu_\mathrm{B}$", "us": r"$\mu$s", "1": ""}
 
 
 def unit_text(unit: str) -> str:

@@ -24,6 +24,7 @@ __all__ = ["limit", "workspace"]
 
 @click.command()
 @click.argument("experiment")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option(
     "--histograms", required=True, metavar="FILE", help="From nuem histogram."
 )
@@ -37,6 +38,7 @@ __all__ = ["limit", "workspace"]
 @debug_option
 def workspace(
     experiment: str,
+    files: tuple[str, ...],
     histograms: str,
     template: str,
     output: str | None,
@@ -48,11 +50,13 @@ def workspace(
 ) -> None:
     """Put histograms and template of EXPERIMENT together to a pyhf workspace.
 
-    Beside NAME.json stands NAME.meta.json, which says what its parameter means.
+    Beside NAME.json stands NAME.meta.json, which says what its parameter means. FILEs
+    (UHI JSON) have the histograms that the experiment file refers to, if it does.
     """
     from nuem.analysis.events.store import load
     from nuem.analysis.exchange.provenance import guard_output
     from nuem.analysis.exchange.workspace import meta_path, write_workspace
+    from nuem.analysis.grid import read_given
     from nuem.analysis.prediction import Prediction
     from nuem.analysis.processes import with_process
     from nuem.analysis.stages import make_workspace, stage_provenance
@@ -68,11 +72,12 @@ def workspace(
         base = stage_provenance(loaded, configuration)["configuration"]
         guard_output(meta_path(Path(path)), base, force)
     with progress() as say:
+        given, inputs = read_given(files)
         say("workspace: fit of the backgrounds")
         built = make_workspace(
             loaded, load(histograms),
             Prediction.from_dict(read_json(template), template),
-            unblind=unblind, configuration=configuration,
+            given=given, inputs=inputs, unblind=unblind, configuration=configuration,
         )  # fmt: skip
         if path != "-":
             write_workspace(path, built)

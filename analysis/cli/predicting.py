@@ -198,6 +198,7 @@ def cross_section(
 
 @click.command()
 @click.argument("experiment")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("-o", "--output", help="File [default: results/NAME/template.json].")
 @click.option("--response", help="File for the response matrix of each channel too.")
 @process_option
@@ -207,6 +208,7 @@ def cross_section(
 @debug_option
 def template(
     experiment: str,
+    files: tuple[str, ...],
     output: str | None,
     response: str | None,
     process: str | None,
@@ -214,9 +216,13 @@ def template(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Expected signal of EXPERIMENT by bin, per kg day, as a polynomial of the coupling."""
+    """Expected signal of EXPERIMENT by bin, per kg day, as a polynomial of the coupling.
+
+    FILEs (UHI JSON) have the histograms that the experiment file refers to, if it does.
+    """
     from nuem.analysis.channel_models import response_matrices
     from nuem.analysis.exchange.provenance import guard_output
+    from nuem.analysis.grid import read_given
     from nuem.analysis.processes import with_process
     from nuem.analysis.stages import make_template, stage_provenance
     from nuem.inputs.catalogue import load_experiment
@@ -244,7 +250,10 @@ def template(
         }
     with progress() as say:
         say("template")
-        document = make_template(loaded, configuration=configuration).to_dict()
+        given, inputs = read_given(files)
+        document = make_template(
+            loaded, given=given, inputs=inputs, configuration=configuration
+        ).to_dict()
     deliver(document, path)
     if export is not None and response is not None:
         deliver(export, response)

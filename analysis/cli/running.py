@@ -39,6 +39,11 @@ SMALL_RATE = 0.01
     help="Calibration events to draw the search events over; may be repeated.",
 )  # fmt: skip
 @click.option("--cl", default=0.9, show_default=True, help="Confidence level.")
+@click.option(
+    "--method", type=click.Choice(["cls", "toys", "feldman-cousins", "profile"]),
+    help="Of the limit.  [default: as nuem limit]",
+)  # fmt: skip
+@click.option("--toys", type=int, help="Toys at each value, for methods with toys.")
 @click.option("--seed", default=1, show_default=True, help="Seed of simulated events.")
 @click.option("--unblind", is_flag=True, help="Look at the data of a blind experiment.")
 @click.option("--strict", is_flag=True, help="NaN and negative energies are errors.")
@@ -67,13 +72,16 @@ def _show(result: RunResult) -> None:
     click.echo(f"{result.experiment.title}: {result.experiment.document.citation}\n")
     click.echo(result.cut_flow + "\n")
     for name, channel in result.channels.items():
-        rate, unit = channel["rate"], "/(kg keV d)"
-        if rate < SMALL_RATE:
-            rate, unit = rate * KG_DAYS_PER_TONNE_YEAR, "/(t keV yr)"
-        click.echo(
+        text = (
             f"{name}: {channel['counts']:.0f} events in {channel['exposure_kg_day']:.1f}"
-            f" kg day, {rate:.4g} {unit}"
+            " kg day"
         )
+        if "rate" in channel:
+            rate, unit = channel["rate"], "/(kg keV d)"
+            if rate < SMALL_RATE:
+                rate, unit = rate * KG_DAYS_PER_TONNE_YEAR, "/(t keV yr)"
+            text += f", {rate:.4g} {unit}"
+        click.echo(text)
     click.echo()
     show_limit(result.limit)
     for published in result.experiment.published:

@@ -20,6 +20,7 @@ from nuem.analysis.background import (
 )
 from nuem.analysis.background_fit import fit_backgrounds
 from nuem.analysis.exposure import Exposure, stated_exposure
+from nuem.analysis.grid import Grid
 from nuem.analysis.prediction import Prediction
 from nuem.inputs.backgrounds import Background
 from nuem.inputs.catalogue import Channel, bin_edges, channels
@@ -255,7 +256,7 @@ def test_fit_comes_back_to_what_was_put_in(load: Load, prediction: Prediction) -
         observed[name] += 3 * signal[name]
     fit = fit_backgrounds(
         experiment, channels(experiment), stated_exposures(experiment), observed,
-        signal, edges,
+        signal, Grid.of(experiment),
     )  # fmt: skip
     assert fit.norms == pytest.approx(
         {"norm_flat": 1.3, "norm_rise": 0.7, "norm_line": 0.7}, rel=1e-3
@@ -276,7 +277,12 @@ def test_uncertainties_are_those_of_the_information_matrix(
     observed = background_counts(small)
     signal = signal_counts(prediction)
     fit = fit_backgrounds(
-        small, channels(small), stated_exposures(small), observed, signal, edges
+        small,
+        channels(small),
+        stated_exposures(small),
+        observed,
+        signal,
+        Grid.of(small),
     )
     flat = np.concatenate([40 * live * np.diff(edges) for live in (100, 50)])
     total = np.concatenate([observed["on"], observed["off"]])
@@ -295,7 +301,7 @@ def test_a_deficit_gives_a_negative_signal(
     observed = {name: observed[name] - 2 * signal[name] for name in observed}
     fit = fit_backgrounds(
         small, channels(small), stated_exposures(small), observed, signal,
-        bin_edges(small.observables[0]),
+        Grid.of(small),
     )  # fmt: skip
     assert fit.mu == pytest.approx(-2.0, abs=0.01)
 
@@ -311,7 +317,7 @@ def test_an_index_may_change_its_sign(
     counts = 20 * 2 / 3 * np.diff(edges**1.5)
     fit = fit_backgrounds(
         experiment, channels(experiment), stated_exposures(experiment),
-        {"on": 200 * counts, "off": 100 * counts}, signal_counts(prediction), edges,
+        {"on": 200 * counts, "off": 100 * counts}, signal_counts(prediction), Grid.of(experiment),
     )  # fmt: skip
     assert fit.shapes == pytest.approx({"tail_index": -0.5}, abs=1e-3)
     assert fit.norms == pytest.approx({"norm_tail": 1.0}, rel=1e-3)
@@ -333,7 +339,7 @@ def test_a_constraint_pulls_the_normalisation_back(load: Load) -> None:
     nothing = {name: np.zeros(edges.size - 1) for name in expected}
     fit = fit_backgrounds(
         experiment, channels(experiment), stated_exposures(experiment),
-        {name: 1.1 * counts for name, counts in expected.items()}, nothing, edges,
+        {name: 1.1 * counts for name, counts in expected.items()}, nothing, Grid.of(experiment),
     )  # fmt: skip
     total = sum(float(counts.sum()) for counts in expected.values())
     # where the derivative of x B - 1.1 B ln x + (x - 1)^2/(2 w^2) vanishes
@@ -371,7 +377,9 @@ def test_a_gain_is_fitted_along_with_the_lines(
         for channel in channels(small)
     }
     nothing = {name: np.zeros(edges.size - 1) for name in observed}
-    fit = fit_backgrounds(small, channels(small), many, observed, nothing, edges)
+    fit = fit_backgrounds(
+        small, channels(small), many, observed, nothing, Grid.of(small)
+    )
     found = [v for name, v in fit.pulls.items() if name.startswith(gain.name)]
     assert found == pytest.approx([0.5] * len(found), abs=0.02)
     assert fit.norms["norm_line"] == pytest.approx(1.0, rel=1e-3)
@@ -386,7 +394,7 @@ def test_each_period_is_free_on_its_own(load: Load, prediction: Prediction) -> N
     observed = {"on": 1.2 * observed["on"], "off": 0.9 * observed["off"]}
     fit = fit_backgrounds(
         experiment, channels(experiment), stated_exposures(experiment), observed,
-        signal_counts(prediction), bin_edges(experiment.observables[0]),
+        signal_counts(prediction), Grid.of(experiment),
     )  # fmt: skip
     assert fit.norms == pytest.approx(
         {"norm_flat_on": 1.2, "norm_flat_off": 0.9}, rel=1e-3
@@ -405,7 +413,7 @@ def test_a_component_of_the_source_is_not_fitted_where_it_is_off(
     fit = fit_backgrounds(
         experiment, channels(experiment), stated_exposures(experiment),
         background_counts(experiment), signal_counts(prediction),
-        bin_edges(experiment.observables[0]),
+        Grid.of(experiment),
     )  # fmt: skip
     assert fit.norms == pytest.approx(
         {"norm_flat": 1.0, "norm_neutrons": 1.0}, rel=0.01
@@ -420,5 +428,5 @@ def test_a_fit_that_does_not_converge_names_the_experiment(
     with pytest.raises(InferenceError, match=r"toy-ge: backgrounds: .*not converge"):
         fit_backgrounds(
             experiment, channels(experiment), stated_exposures(experiment), observed,
-            signal_counts(prediction), bin_edges(experiment.observables[0]),
+            signal_counts(prediction), Grid.of(experiment),
         )  # fmt: skip

@@ -142,7 +142,10 @@ def test_finer_bins_are_added_up(description: Path, tmp_path: Path) -> None:
         (("0.3 0.4 ", "0.31 0.4 "), r"0\.3 to 0\.4: a bin of the analysis is not fil"),
         (("0.3 0.4 ", "0.3 0.5 "), r"straddles an edge.*found 0\.3 to 0\.5"),
         (("0.3 0.4 20.0", "0.3 0.4 0.0"), "cannot be 0 or negative.*wider bins"),
-        (("0.3 0.4 20.0", "0.3 0.4 -1.0"), r"on: 0\.3 to 0\.4 keV: scaled counts can"),
+        (
+            ("0.3 0.4 20.0", "0.3 0.4 -1.0"),
+            r"on: 0\.3 to 0\.4 keVee: scaled counts can",
+        ),
         (("0.3 0.4 20.0", "0.3 0.4 nan"), "line 3: not a finite number: found 'nan'"),
         (("1.4142135623730951", "0"), "an error that is not above 0"),
     ],
@@ -211,3 +214,110 @@ def test_a_quenching_is_chosen_by_name() -> None:
     assert chosen.detectors[0].response.quenching == chosen.quenchings["photo-neutron"]
     with pytest.raises(InputError, match=r"no 'other', there are: iron-filter, lind"):
         load_experiment("dresden-ii", ["detectors.ge.response.quenching=other"])
+
+
+# --- other releases: Gaussian values, single events with a table of efficiencies
+
+
+def gaussian(description: Path) -> Path:
+    text = description.read_text().replace("scaled-counts", "gaussian")
+    description.write_text(text)
+    return description
+
+
+def test_gaussian_values_have_the_chi_square_of_their_errors(
+    description: Path, tmp_path: Path
+) -> None:
+    """The Poisson likelihood on a pedestal against chi^2, with values below 0."""
+    experiment = load_experiment(gaussian(description))
+    generator = np.random.default_rng(8)
+    truth, error = 0.4, np.linspace(0.3, 0.9, LOW.size)
+    on = truth + error * generator.standard_normal(LOW.size)
+    lines = ["low high on on_error off off_error"]
+    lines += [
+        f"{low} {low + 0.1} {a} {s} 0.1 0.5"
+        for low, a, s in zip(LOW, on, error, strict=True)
+    ]
+    path = tmp_path / "values.txt"
+    path.write_text("\n".join(lines))
+    assert (on < 0).any()
+    spectra = read_spectra(experiment, [path])
+    found = spectra.channels["on"]
+    assert found.pedestal is not None
+    assert (found.pedestal > 0).all()
+
+    def twice_nll(model: np.ndarray) -> float:
+        mean = found.factors * model + found.pedestal
+        n = found.counts
+        return float(2 * np.sum(mean - n + n * np.log(n / mean)))
+
+    for model in (on, on + error, on - 2 * error, np.full(LOW.size, truth)):
+        chi2 = float(np.sum(((on - model) / error) ** 2))
+        assert twice_nll(model) == pytest.approx(chi2, rel=5e-3, abs=1e-9)
+
+
+def test_gaussian_values_give_the_limit_of_their_scaled_counts(
+    description: Path, spectrum: Path, tmp_path: Path
+) -> None:
+    """Where there are many counts in a bin the two descriptions agree."""
+    scaled = run(description, [spectrum], output=tmp_path / "scaled")
+    values = run(gaussian(description), [spectrum], output=tmp_path / "gaussian")
+    assert scaled.limit.coupling is not None
+    assert values.limit.coupling is not None
+    assert values.limit.coupling.upper_limit == pytest.approx(
+        scaled.limit.coupling.upper_limit, rel=0.1
+    )
+    assert values.channels["on"]["rate"] == pytest.approx(20.0, rel=0.05)
+    spec = json.loads(values.paths["workspace"].read_text())
+    assert [s["name"] for s in spec["channels"][0]["samples"]][1] == "pedestal"
+    assert spec["channels"][0]["samples"][1]["modifiers"] == []
+    meta = json.loads(values.paths["meta"].read_text())
+    assert meta["observation"] == "gaussian"
+    assert set(meta["spectra"]["on"]) >= {"values", "errors", "pedestal"}
+
+
+def test_single_energies_and_a_table_of_efficiencies(
+    description: Path, tmp_path: Path
+) -> None:
+    text = description.read_text().replace("scaled-counts", "counts")
+    text = re.sub(
+        r"spectrum: .*",
+        "spectrum: {unbinned: true, channels: {on: {value: energy, file: on.csv}, "
+        "off: {value: energy, file: off.csv}}}",
+        text,
+    )
+    text = text.replace(
+        'cut_efficiency: {expression: "1", status: published, source: corrected for}',
+        "cut_efficiency: {table: {file: eff.csv, x: energy, y: efficiency}, "
+        "status: published, source: figure 4}",
+    )
+    description.write_text(text)
+    (tmp_path / "eff.csv").write_text("energy,efficiency\n0,0.4\n1,0.8\n3,0.9\n")
+    generator = np.random.default_rng(2)
+    for name, count in (("on", 4000), ("off", 2000)):
+        energies = generator.uniform(0.2, 2.5, count)
+        (tmp_path / f"{name}.csv").write_text(
+            "energy\n" + "\n".join(map(str, [*energies, 2.3])) + "\n"
+        )
+    files = [tmp_path / "on.csv", tmp_path / "off.csv"]
+    experiment = load_experiment(description)
+    curve = experiment.detectors[0].response.cut_efficiency
+    assert curve.source == "figure 4 [eff.csv]"
+    np.testing.assert_allclose(curve(np.array([0.5, 2.0])), [0.6, 0.85])
+    spectra = read_spectra(experiment, files)
+    energies = np.loadtxt(files[0], skiprows=1)
+    assert spectra.counts["on"].sum() == np.sum((energies >= 0.3) & (energies < 2.3))
+    result = run(description, files, output=tmp_path / "out")
+    assert result.limit.coupling is not None
+    (tmp_path / "eff.csv").unlink()
+    with pytest.raises(InputError, match=r"eff\.csv: cannot be read"):
+        load_experiment(description)
+
+
+def test_lines_of_which_nothing_says_what_they_are(
+    description: Path, spectrum: Path
+) -> None:
+    text = description.read_text().replace("low: low, high: high, ", "")
+    description.write_text(text)
+    with pytest.raises(InputError, match=r"spectrum.channels.on.* has no 'error'"):
+        load_experiment(description)

@@ -15,7 +15,7 @@ from nuem.models.flux import reactor_flux, solar_flux
 from nuem.models.fold import recoil_spectrum
 from nuem.models.grid import quenching_grid
 from nuem.models.quenching import Lindhard, Polynomial, Quenching, Tabulated
-from nuem.models.template import template
+from nuem.models.template import Template, template
 
 GERMANIUM = Lindhard(32, 0.157)
 #: Scintillation of CsI for nuclei, in keV (Akimov et al., 2021).
@@ -153,9 +153,11 @@ def test_recoils_above_the_table_are_an_error() -> None:
 def test_grid_of_templates() -> None:
     response = Response(quenching=GERMANIUM)
     edges = [0.2, 0.3, 0.4]
-    grid = quenching_grid(
-        CHARGE, "Ge", CORE, response, edges, [0.8, 0.9, 1.0, 1.1, 1.2], couplings="tree"
-    )
+
+    def predict(varied: Response) -> Template:
+        return template(CHARGE, "Ge", CORE, varied, edges, couplings="tree")
+
+    grid = quenching_grid(predict, response, [0.8, 0.9, 1.0, 1.1, 1.2])
     direct = template(
         CHARGE, "Ge", CORE, response.vary(quenching=1.04), edges, couplings="tree"
     )
@@ -164,9 +166,9 @@ def test_grid_of_templates() -> None:
     with pytest.raises(InputError, match="grid"):
         grid.at(1.3)
     with pytest.raises(InputError, match="factors"):
-        quenching_grid("nucleus-sm", "Ge", CORE, response, edges, [1.0, 0.9])
+        quenching_grid(predict, response, [1.0, 0.9])
     with pytest.raises(InputError, match="quenching"):
-        quenching_grid("nucleus-sm", "Ge", CORE, Response(), edges, [1.0, 1.1])
+        quenching_grid(predict, Response(), [1.0, 1.1])
 
 
 def test_matrix_to_export() -> None:

@@ -80,6 +80,22 @@ def spectra_arguments() -> dict[str, Any]:
     }
 
 
+def projection_arguments() -> dict[str, Any]:
+    """Arguments of `projection`: times after a trigger, bins of several widths."""
+    edges = np.array([-0.1, 0.4, 0.65, 0.9, 1.4, 2.4, 3.4, 4.9])
+    background = 40.0 * np.diff(edges)
+    signal = np.array([1.0, 9.0, 14.0, 20.0, 25.0, 16.0, 14.0])
+    return {
+        "edges": edges,
+        "counts": np.round(background + signal + 3 * pattern(signal.size)),
+        "models": {"best fit": background + signal, "backgrounds": background},
+        "quantity": "Time after the trigger",
+        "unit": "us",
+        "experiment": "CENNS-10",
+        "status": "data",
+    }
+
+
 def band_arguments() -> dict[str, Any]:
     """Arguments of `band`: a xenon time projection chamber."""
     x = 3 + 67 * (np.arange(420) * 0.6180339887 % 1)
@@ -351,6 +367,7 @@ def examples() -> SimpleNamespace:
     """Arguments for every figure, made anew so that a test may change them."""
     made = SimpleNamespace(
         spectra=spectra_arguments(),
+        projection=projection_arguments(),
         residual=residual_arguments(),
         band=band_arguments(),
         cut_flow=cut_flow_arguments(),

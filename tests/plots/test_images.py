@@ -19,6 +19,7 @@ from nuem.plots.cross_sections import cross_sections, rates
 from nuem.plots.ladder import ladder
 from nuem.plots.limits import cls_scan
 from nuem.plots.photoabsorption import photoabsorption
+from nuem.plots.projections import projection
 from nuem.plots.pulls import impacts, pulls
 from nuem.plots.runs import live_time_by_run, rate_against_time
 from nuem.plots.spectra import band, cut_flow, residual, spectra
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
     "spectra": (spectra, "spectra", {}),
     "spectra-log": (spectra, "spectra", {"log": True, "log_energy": True}),
+    "projection": (projection, "projection", {}),
     "residual": (residual, "residual", {}),
     "band": (band, "band", {}),
     "cut-flow": (cut_flow, "cut_flow", {}),
@@ -59,6 +61,7 @@ FIGURES: dict[str, tuple[Callable[..., Figure], str, dict[str, Any]]] = {
 LIMITS = {
     "spectra": (0, 130),
     "spectra-log": (8, 200),
+    "projection": (0, 130),
     "residual": (-12, 24),
     "band": (2.0, 3.6),
     "rates": (3e-4, 5e3),
