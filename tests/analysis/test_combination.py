@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -93,6 +92,11 @@ def test_a_shared_flux_error_does_not_average_out(load: Load) -> None:
     assert widths[0.0] == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
 
 
+#: Shipped combinations of simulated germanium; that of COHERENT needs its data
+#: (test_coherent.py).
+GERMANIUM = [name for name in combination_names() if name != "coherent"]
+
+
 @pytest.fixture(scope="module")
 def three() -> dict[str, Workspace]:
     """Return the workspaces of Chen et al. 2014, from the files that are shipped."""
@@ -114,7 +118,7 @@ def used(name: str, three: dict[str, Workspace]) -> list[Workspace]:
 
 def test_the_shipped_combinations(three: dict[str, Workspace]) -> None:
     limits = {}
-    for name in combination_names():
+    for name in GERMANIUM:
         both = combine(used(name, three), load_correlations(name))
         limits[name] = median(both.workspace)
         shared = [g for g in both.report["correlated"] if g["by"] == "declared"]
@@ -131,7 +135,7 @@ def test_the_shipped_combinations(three: dict[str, Workspace]) -> None:
         assert limits["chen-2014-independent"] <= limits[name] * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("name", combination_names())
+@pytest.mark.parametrize("name", GERMANIUM)
 def test_weights_are_the_inverse_fourth_powers(
     name: str, three: dict[str, Workspace]
 ) -> None:
@@ -143,15 +147,6 @@ def test_weights_are_the_inverse_fourth_powers(
     expected = sum(median(w) ** -4 for w in parts) ** -0.25
     found = median(combine(parts, load_correlations(name)).workspace)
     assert found == pytest.approx(expected, rel=0.01)
-
-
-def test_a_shipped_combination_and_its_limit_take_less_than_five_seconds(
-    three: dict[str, Workspace],
-) -> None:
-    for name in ("chen-2014", "chen-2014-independent"):
-        start = time.process_time()
-        set_limit(combine(used(name, three), load_correlations(name)).workspace)
-        assert time.process_time() - start < 5
 
 
 def test_a_shipped_combination_by_name(
