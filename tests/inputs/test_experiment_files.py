@@ -265,3 +265,8 @@ def test_a_total_has_no_events_to_select() -> None:
 
     with pytest.raises(InputError, match="a published number stands for them"):
         event_plan(load_experiment("conus"))
+
+
+def test_a_calibration_measures_a_cut_that_there_is() -> None:
+    with pytest.raises(InputError, match=r"no 'other', there are: s1-range, er-band"):
+        load_experiment("xenon1t-sr1", ["calibration.cut=other"])
