@@ -96,7 +96,10 @@ def oracles(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
-    """Measurements of speed; NUEM_BENCHMARK_EVENTS=1e8 for those of large files."""
+    """Measurements of speed; NUEM_BENCHMARK_EVENTS=1e8 for those of large files.
+
+    pyhf and ROOT stand beside nuem; NUEM_ROOT_PYTHON names another Python with ROOT.
+    """
     session.install("-e.[peers,root,test]")
     session.run("pytest", "-m", "benchmark", *(session.posargs or ["-s"]))
 

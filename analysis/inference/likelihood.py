@@ -338,10 +338,10 @@ class Likelihood:
                 )  # fmt: skip
 
     def signal_counts(self) -> float:
-        """Largest change of all expected counts within the bounds of the parameter.
+        """What all expected counts change by, at most, within the bounds of the parameter.
 
-        Followed along the slope of each bin: a signal that is lost in the digits of a
-        background is seen.
+        From the slopes of the bins: a signal that is lost in the digits of a background
+        is seen.
         """
         from nuem.analysis.inference import kernels
 
@@ -375,10 +375,10 @@ class Likelihood:
                 expected="a free parameter",
             )  # fmt: skip
         point = self.init.copy()
-        point[self.poi] = min(max(low, 0.0), high)
+        point[self.poi] = nothing = min(max(low, 0.0), high)
         without = self.expected(point)
         self._refuse_negative(without, "negative expectation without signal")
-        point[self.poi] = min(high, 1.0) if point[self.poi] != min(high, 1.0) else low
+        point[self.poi] = min(nothing + 1.0, high) if nothing < high else low
         if not np.array_equal(without, self.expected(point)):
             return
         counts = self.signal_counts()

@@ -73,8 +73,8 @@ class Task:
         if self.definition is not None and coupling is not None:
             constrained["coupling"] = to_coupling(constrained["poi"], self.definition)
         return Limit(
-            cl=self.cl, parameter=self.parameter, poi=poi, expected_poi=dict(expected), p0=p0, coupling=coupling,
-            expected_coupling=expected_coupling,
+            cl=self.cl, parameter=self.parameter, poi=poi, expected_poi=dict(expected),
+            p0=p0, coupling=coupling, expected_coupling=expected_coupling,
             definition=dict(self.definition) if self.definition is not None else None,
             warnings=warnings, provenance=dict(self.provenance),
             power_constrained=constrained, **more,
@@ -330,7 +330,8 @@ def _profile(task: Task) -> Limit:
             "minima": [list(m) for m in scan.minima],
         },
         method="profile", statistic="profile likelihood ratio", sided="one",
-        calibration="asymptotic (expected: toys)", warnings=[*_about(likelihood), *warnings, *_failures(failed)],
+        calibration="asymptotic (expected: toys)",
+        warnings=[*_about(likelihood), *warnings, *_failures(failed)],
         toys={"n": 400, "failed": failed, "seed": task.seed},
     )  # fmt: skip
 

@@ -75,7 +75,8 @@ def pyhf_asymptotic(
         edges = curve.solve(1 - cl)
     observed = data[: model.config.nmaindata]
     return Asymptotic(
-        best_fit=best_fit, p0=p0, low=_not_negative(model)["par_bounds"][model.config.poi_index][0],
+        best_fit=best_fit, p0=p0,
+        low=_not_negative(model)["par_bounds"][model.config.poi_index][0],
         observed=edges[0], expected=tuple(edges[1:]),
         scan=curve.scan(), sparse=int((observed < 5).sum()), bins=observed.size,
     )  # fmt: skip

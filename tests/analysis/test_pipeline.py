@@ -83,7 +83,8 @@ def test_the_document_is_the_contract(document: dict[str, Any]) -> None:
     assert CONTRACT | {"paths"} <= set(document)
     more = set(document) - CONTRACT
     assert more <= {
-        "paths", "scan", "published", "channels", "band", "power_constrained",
+        "paths", "parameter", "scan", "published", "channels", "band",
+        "power_constrained",
     }  # fmt: skip
     assert document["cl"] == 0.9
     assert document["method"] == "cls"

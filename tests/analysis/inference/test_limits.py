@@ -518,6 +518,11 @@ def test_unusual_parameters_of_interest_are_noted() -> None:
     assert found.parameter == "flux"
 
 
+def test_a_lower_bound_of_one() -> None:
+    spec = configured(bounds=[[1.0, 10.0]], inits=[1.0])
+    assert upper_limit(spec).poi.upper_limit > 1.0
+
+
 def test_best_fit_above_a_lower_bound_is_kept() -> None:
     spec = configured(bounds=[[0.02, 10.0]], inits=[0.1])
     spec["observations"][0]["data"] = [

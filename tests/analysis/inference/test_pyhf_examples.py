@@ -236,6 +236,173 @@ EXAMPLES = {
 }
 
 
+# not pyhf's: what its examples leave out
+EXAMPLES |= {
+    "free in every bin of two channels of one": workspace(
+        {
+            "on": (
+                [9.0, 14.0, 3.0],
+                [
+                    sample("sig", [3.0, 5.0, 1.0], MU),
+                    sample("bkg", [7.0, 8.0, 2.0], modifier("f", "shapefactor")),
+                ],
+            ),
+            "off": (
+                [21.0, 30.0, 9.0],
+                [sample("bkg", [21.0, 24.0, 6.0], modifier("f", "shapefactor"))],
+            ),
+        }
+    ),
+    "a second strength that is free, a third that is fixed": workspace(
+        {
+            "c": (
+                [60.0, 75.0, 41.0],
+                [
+                    sample("sig", [12.0, 3.0, 1.0], MU),
+                    sample("other", [2.0, 20.0, 4.0], modifier("nu", "normfactor")),
+                    sample("bkg", [40.0, 50.0, 35.0], modifier("k", "normfactor")),
+                ],
+            )
+        },
+        {"name": "k", "fixed": True, "inits": [1.05]},
+    ),
+    "best fit at an upper bound": workspace(
+        {
+            "c": (
+                [80.0, 70.0],
+                [
+                    sample("sig", [12.0, 11.0], MU),
+                    sample("bkg", [50.0, 52.0], norm_of("n", 1.1, 0.9)),
+                ],
+            )
+        },
+        {"name": "mu", "bounds": [[0.0, 1.4]], "inits": [0.3]},
+        {"name": "n", "bounds": [[-0.5, 0.5]]},
+    ),
+    "luminosity, strength and shape on one sample": workspace(
+        {
+            "c": (
+                [58.0, 40.0],
+                [
+                    sample(
+                        "sig",
+                        [20.0, 9.0],
+                        MU,
+                        modifier("lumi", "lumi"),
+                        shape("s", [22.0, 8.0], [17.0, 11.0]),
+                    ),
+                    sample(
+                        "bkg",
+                        [40.0, 33.0],
+                        modifier("lumi", "lumi"),
+                        modifier("st", "staterror", [4.0, 3.0]),
+                    ),
+                ],
+            )
+        },
+        LUMI,
+    ),
+    "one name, norm and shape, both to one side": workspace(
+        {
+            "c": (
+                [58.0, 40.0],
+                [
+                    sample("sig", [20.0, 9.0], MU),
+                    sample(
+                        "bkg",
+                        [40.0, 33.0],
+                        norm_of("a", 1.2, 1.1),
+                        shape("a", [43.0, 34.0], [44.0, 31.0]),
+                    ),
+                ],
+            )
+        }
+    ),
+    "errors of zero and empty bins": workspace(
+        {
+            "c": (
+                [12.0, 0.0, 5.0],
+                [
+                    sample("sig", [4.0, 1.0, 0.0], MU),
+                    sample(
+                        "bkg",
+                        [9.0, 2.0, 6.0],
+                        modifier("ss", "shapesys", [2.0, 0.0, 1.0]),
+                    ),
+                    sample("two", [0.0, 1.0, 1.0]),
+                ],
+            )
+        }
+    ),
+    "MC statistics of two samples, one with a shape": workspace(
+        {
+            "c": (
+                [33.0, 25.0, 11.0],
+                [
+                    sample(
+                        "sig",
+                        [6.0, 4.0, 1.0],
+                        MU,
+                        modifier("st", "staterror", [1, 1, 0]),
+                    ),
+                    sample(
+                        "bkg",
+                        [25.0, 20.0, 9.0],
+                        modifier("st", "staterror", [2.0, 3.0, 2.0]),
+                        shape("tilt", [27.0, 20.0, 8.0], [23.0, 20.0, 10.0]),
+                    ),
+                ],
+            )
+        }
+    ),
+    "auxiliary data of a measurement": workspace(
+        {
+            "c": (
+                [55.0, 48.0],
+                [
+                    sample("sig", [12.0, 11.0], MU),
+                    sample("bkg", [50.0, 42.0], norm_of("n", 1.1, 0.9)),
+                ],
+            )
+        },
+        {"name": "n", "auxdata": [0.7], "inits": [0.5]},
+    ),
+    "a signal in one channel of three": workspace(
+        {
+            name: (
+                counts,
+                [
+                    *([sample("sig", [5.0, 9.0], MU)] if name == "b" else []),
+                    sample(
+                        "bkg",
+                        [30.0, 44.0],
+                        norm_of("n", 1.3, 0.8),
+                        norm_of("m", 0.9, 1.1),
+                    ),
+                ],
+            )
+            for name, counts in (
+                ("z", [33.0, 50.0]),
+                ("b", [38.0, 49.0]),
+                ("m", [28.0, 39.0]),
+            )
+        }
+    ),
+    "a strength that may be negative": workspace(
+        {
+            "c": (
+                [44.0, 47.0],
+                [
+                    sample("sig", [12.0, 11.0], MU),
+                    sample("bkg", [50.0, 52.0], modifier("u", "shapesys", [3.0, 7.0])),
+                ],
+            )
+        },
+        {"name": "mu", "bounds": [[-3.0, 10.0]]},
+    ),
+}
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_of_pyhf(name: str) -> None:
     spec = EXAMPLES[name]
