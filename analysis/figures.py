@@ -133,7 +133,7 @@ class Drawing:
             ) / (off_kgd * width)
             values = (counts_on / on_kgd - counts_off / off_kgd) / width - decay
             errors = np.sqrt(counts_on / on_kgd**2 + counts_off / off_kgd**2) / width
-            text = {
+            text: dict[str, Any] = {
                 "quantity": "ON \u2212 OFF rate",
                 "values_name": "ON \u2212 OFF, decay corrected",
             }
