@@ -13,8 +13,9 @@ from scipy.stats import chi2
 from nuem.analysis.background_fit import BackgroundFit, fit_backgrounds
 from nuem.analysis.channel_models import channel_flux, channel_response
 from nuem.analysis.fetch import fetch
+from nuem.analysis.grid import Grid
 from nuem.analysis.spectra import Spectra, read_spectra
-from nuem.inputs.catalogue import bin_edges, channels, load_experiment
+from nuem.inputs.catalogue import channels, load_experiment
 from nuem.inputs.schema import Experiment
 from nuem.models.fold import recoil_spectrum
 from nuem.models.process import cross_section
@@ -50,10 +51,10 @@ def fit(
     experiment: Experiment, spectra: Spectra, names: tuple[str, ...]
 ) -> BackgroundFit:
     parts = [c for c in channels(experiment) if c.name in names]
-    edges = bin_edges(experiment.observables[0])
-    nothing = {c.name: np.zeros(edges.size - 1) for c in parts}
+    grid = Grid.of(experiment)
+    nothing = {c.name: np.zeros(grid.size) for c in parts}
     return fit_backgrounds(
-        experiment, parts, spectra.exposures(experiment), spectra.counts, nothing, edges
+        experiment, parts, spectra.exposures(experiment), spectra.counts, nothing, grid
     )
 
 
