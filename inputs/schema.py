@@ -184,8 +184,8 @@ class Systematic(Strict):
     of the flux (``235U``, ``correlated``, ``below-1.8-mev``, ``spent-fuel``,
     ``non-equilibrium``, ``8B``, ...),
     ``trigger-efficiency`` and ``cut-efficiency`` by a relative change that follows
-    ``shape``, ``atomic-response`` on signals by the method ``atomic``, by half the
-    difference between its two local exchanges times ``size``.
+    ``shape``, ``atomic-response`` on signals by the method ``atomic``, by half its error
+    band times ``size``.
 
     Attributes
     ----------

@@ -60,9 +60,9 @@ class Options:
     density_g_cm3 : float, optional
         Density for the regulator ``medium``; by default that of the element.
     atomic_shift : float
-        Of the atomic response, from its best estimate (0) towards the one with the
-        other local exchange, in half-differences: plus and minus 1 is the error band, 2
-        the other one itself.
+        Of the atomic response, in half-widths of its error band (see
+        :meth:`nuem.models.atomic.table.AtomicTable.at`): 0 is the best estimate, plus
+        and minus 1 are the ends of the band.
     beyond_validity : bool
         Use atomic tables outside the energies where their photoabsorption agrees with
         data to 10 %.

@@ -92,7 +92,8 @@ def _words(kind: type[StrEnum]) -> click.Choice[str]:
 )  # fmt: skip
 @click.option(
     "--regulator", type=_words(Regulator), default="neutrino-mass",
-    show_default=True, help="What cuts off the log of the equivalent photons.",
+    show_default=True, help="What cuts off the log of soft photons: the first for "
+    "comparison with published numbers, medium for new ones.",
 )  # fmt: skip
 @click.option(
     "--density", type=float, help="g/cm3, for --regulator medium.  [default: known]"
@@ -107,8 +108,7 @@ def _words(kind: type[StrEnum]) -> click.Choice[str]:
 )  # fmt: skip
 @click.option(
     "--atomic-shift", type=float, default=0.0, show_default=True,
-    help="Atomic response in half-differences of the two local exchanges; -1 and 1 are "
-    "the error band.",
+    help="Atomic response in half-widths of its error band: -1 and 1 are its ends.",
 )  # fmt: skip
 @click.option(
     "--beyond-validity",

@@ -7,7 +7,7 @@ same bit for bit when it is made again on the same machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from nuem.inputs.errors import InputError, ModelError
 from nuem.models.arrays import FloatArray
-from nuem.models.atomic.comparison import deviation, validity
+from nuem.models.atomic.comparison import LOWEST_VALID, deviation, validity
 from nuem.models.atomic.merging import (
     CORE_KEV,
     KOHN_SHAM,
@@ -158,7 +158,8 @@ def build_table(
     Raises
     ------
     InputError
-        For an unknown polarisation.
+        For an unknown polarisation, or a range that does not reach above 0.1 keV, below
+        which nothing is compared with data.
     ModelError
         If the atom does not converge, or a response is negative.
     """
@@ -166,6 +167,12 @@ def build_table(
         raise InputError(
             "no such polarisation", field="polarisation", found=polarisation,
             expected="one of " + ", ".join(POLARISATIONS),
+        )  # fmt: skip
+    if not 0.0 < low_kev < high_kev or high_kev <= LOWEST_VALID:
+        raise InputError(
+            "no such range of energies", field="low_kev, high_kev",
+            found=f"{low_kev:g}, {high_kev:g}",
+            expected=f"positive, rising, and an end above {LOWEST_VALID:g} keV",
         )  # fmt: skip
     atom = solve_atom(symbol, exchange=exchange)
     local = solve_atom(symbol, exchange=KOHN_SHAM)
@@ -206,12 +213,21 @@ def build_table(
         "rms deviation of photoabsorption from Henke": {
             name: round(value, 4) for name, value in deviations.items()
         },
-        "fitted": "the nearer of the two" if polarisation is None else "asked for",
+        "fitted": _why(polarisation, deviations),
     }
     valid = list(validity(table))
     return replace(
         table, metadata={**metadata, "valid_kev": valid, "polarisation": notes}
     )
+
+
+def _why(asked: str | None, deviations: Mapping[str, float]) -> str:
+    """How the polarised response was chosen."""
+    if asked is not None:
+        return "asked for"
+    if not any(deviations.values()):  # no energy that is polarised and compared
+        return "not compared"
+    return "the nearer of the two"
 
 
 def _moments(

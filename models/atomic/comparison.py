@@ -15,6 +15,7 @@ from nuem.models.atomic.table import AtomicTable
 from nuem.models.atomic.units import HARTREE_KEV, LIGHT
 
 __all__ = [
+    "LOWEST_VALID",
     "compare",
     "deviation",
     "far_from",
@@ -28,7 +29,7 @@ _TOLERANCE = 0.10
 #: Energies at which tables are compared with data, by decade.
 _SCAN_PER_DECADE = 1000
 #: Below this energy a solid or a liquid is not a set of atoms, whatever the agreement.
-_LOWEST_VALID = 0.1
+LOWEST_VALID = 0.1
 
 
 def compare(symbol: str, recoil: FloatArray, real: FloatArray) -> FloatArray:
@@ -119,10 +120,16 @@ def validity(table: AtomicTable) -> tuple[float, float]:
     """
     low, high = table.range_kev
     recoil = _scan(table)
+    if recoil.size == 0:
+        raise ModelError(
+            "no energy of the table is above 0.1 keV and farther than 6 % from edges, "
+            "so that nothing can be compared with data", field="symbol",
+            found=f"{table.symbol}, {low:g} to {high:g} keV", expected="a wider range",
+        )  # fmt: skip
     found = compare(table.symbol, recoil, table.at(recoil, outside=True)[7])
     wrong = np.flatnonzero(~(abs(found) <= _TOLERANCE))
     if wrong.size == 0:
-        return max(_LOWEST_VALID, low), high
+        return max(LOWEST_VALID, low), high
     if wrong[-1] + 1 >= recoil.size:
         raise ModelError(
             "photoabsorption agrees with data nowhere", field="symbol",
@@ -134,7 +141,7 @@ def validity(table: AtomicTable) -> tuple[float, float]:
 def _scan(table: AtomicTable) -> FloatArray:
     """Energies far from edges, even in the logarithm, a quarter of a per cent apart."""
     low, high = table.range_kev
-    low = max(low, _LOWEST_VALID)
+    low = max(low, LOWEST_VALID)
     count = int(_SCAN_PER_DECADE * np.log10(high / low)) + 2
     # inside the table whatever the rounding; whole 0.1 eV, to be read by people
     recoil = np.unique(np.round(np.geomspace(low, high, count), 4))

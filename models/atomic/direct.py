@@ -67,6 +67,8 @@ def direct_moments(
     *,
     shells: tuple[str, ...] | None = None,
     count: int = 60,
+    exchange: float = 1.0,
+    bindings_kev: tuple[float, ...] | None = None,
 ) -> FloatArray:
     """The ten integrals of independent electrons up to q = 2E - T.
 
@@ -80,6 +82,10 @@ def direct_moments(
         X-ray names of the subshells to count; all by default.
     count : int
         Nodes in the momentum transfer.
+    exchange : float
+        alpha_x of the potential.
+    bindings_kev : tuple of float, optional
+        Ionisation energies of the subshells; by default the measured ones.
 
     Returns
     -------
@@ -115,9 +121,10 @@ def direct_moments(
             found=f"{recoil_kev:g} keV",
             expected=f"above 0 and below {energy:g} keV",
         )
-    atom = solve_atom(symbol)
+    atom = solve_atom(symbol, exchange=exchange)
+    bindings = thresholds(atom) if bindings_kev is None else bindings_kev
     total = np.zeros(len(MOMENTS))
-    for orbital, binding in zip(atom.orbitals, thresholds(atom), strict=True):
+    for orbital, binding in zip(atom.orbitals, bindings, strict=True):
         if shells is None or orbital.shell.name in shells:
             total += subshell_moments(
                 atom, orbital, recoil_kev / HARTREE_KEV, float(binding) / HARTREE_KEV,
@@ -161,10 +168,14 @@ def exact_moments(
     energy, recoil = np.broadcast_arrays(energy_mev, recoil_kev)
     moments = table.at(recoil.ravel(), outside=outside, shift=shift)
     alone = table.at(recoil.ravel(), layer="independent", outside=outside)
+    # of the atom that the table was made with
+    exchange = float(table.metadata["potential"]["exchange alpha_x"])
+    bindings = tuple(map(float, table.metadata["thresholds in keV"].values()))
     for i in np.flatnonzero(cut_short(table, energy, recoil)):
         fresh = direct_moments(
-            table.symbol, float(energy.flat[i]), float(recoil.flat[i])
-        )
+            table.symbol, float(energy.flat[i]), float(recoil.flat[i]),
+            exchange=exchange, bindings_kev=bindings,
+        )  # fmt: skip
         moments[:, i] = np.where(
             np.arange(len(MOMENTS)) < _POSITIVE,
             fresh * moments[:, i] / alone[:, i],

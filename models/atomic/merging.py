@@ -38,13 +38,24 @@ import numpy as np
 
 from nuem.models.arrays import ArrayLike, FloatArray
 
-__all__ = ["CORE_KEV", "KOHN_SHAM", "POLARISATIONS", "RULE", "polarised_weight"]
+__all__ = [
+    "CORE_KEV",
+    "INDEPENDENT_BAND",
+    "KOHN_SHAM",
+    "POLARISATIONS",
+    "RULE",
+    "polarised_weight",
+]
 
 #: Subshells bound by more than this have a window above their edge, keV.
 CORE_KEV = 0.24
 
 #: alpha_x of Kohn and Sham.
 KOHN_SHAM = 2.0 / 3.0
+
+#: Relative error of independent electrons, where no second response is calculated: what
+#: their photoabsorption misses the data by, away from edges.
+INDEPENDENT_BAND = 0.05
 
 #: Names of the two polarised responses.
 POLARISATIONS = ("slater", "kohn-sham")

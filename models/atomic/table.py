@@ -14,7 +14,7 @@ import itertools
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
@@ -27,6 +27,7 @@ import numpy as np
 from nuem.inputs.errors import InputError, ModelError
 from nuem.inputs.files import atomic_path
 from nuem.models.arrays import ArrayLike, FloatArray, positive, read_only
+from nuem.models.atomic.merging import INDEPENDENT_BAND, polarised_weight
 
 __all__ = [
     "LAYERS",
@@ -143,8 +144,9 @@ class AtomicTable:
         outside : bool
             Allow what is in the table and outside the range of validity.
         shift : float
-            Adds so many half-differences between the layers ``alternative`` and
-            ``merged``: 1 is an end of the error band.
+            Of the layer, in half-widths of the error band: half the difference between
+            the layers ``alternative`` and ``merged``, and 5 % of what is of independent
+            electrons, in the direction in which the two polarised responses differ.
 
         Returns
         -------
@@ -172,25 +174,41 @@ class AtomicTable:
         low, high = self.range_kev if outside else self.valid_kev
         wrong = (recoil < low) | (recoil > high)
         if np.any(wrong):
+            found = float(recoil[wrong].flat[0])
+            first, last = self.range_kev
+            there = not outside and first <= found <= last
             raise ModelError(
                 f"outside the atomic table of {self.symbol}"
+                + (f" ({self.source})" if self.source else "")
                 + ("" if outside else " (where photoabsorption is good to 10 %)"),
                 field="recoil_kev",
-                found=f"{recoil[wrong].flat[0]:g} keV",
+                found=f"{found:g} keV",
                 expected=f"{low:g} to {high:g} keV; method stepped or epa+stepped"
-                + ("" if outside else ", or beyond_validity"),
+                + (", or beyond_validity" if there else ""),
             )
         result = self._interpolated(recoil, which)
         if shift:
-            ends = (self._interpolated(recoil, LAYERS.index(n)) for n in LAYERS[:0:-1])
-            alternative, merged = ends
-            result = result + 0.5 * shift * (alternative - merged)
+            result = result + shift * self._half_band(recoil)
             if np.any(result[:_POSITIVE] <= 0.0):
                 raise ModelError(
                     f"the shifted response of {self.symbol} is negative",
                     field="atomic_shift", found=shift, expected="nearer to 0",
                 )  # fmt: skip
         return result
+
+    def _half_band(self, recoil: FloatArray) -> FloatArray:
+        """Half of the error band, shape (10, ...)."""
+        merged, alternative = (
+            self._interpolated(recoil, LAYERS.index(name)) for name in LAYERS[1:]
+        )
+        thresholds = self.metadata["thresholds in keV"].values()
+        alone = 1.0 - polarised_weight(recoil, thresholds)
+        # one direction for all energies, so that the two parts do not cancel
+        nodes = polarised_weight(self.recoil_kev, thresholds)
+        ratio = self.moments[2, :, 7] / self.moments[1, :, 7] - 1.0
+        sign = 1.0 if float(nodes @ ratio) >= 0.0 else -1.0
+        half = 0.5 * (alternative - merged) + sign * INDEPENDENT_BAND * alone * merged
+        return np.asarray(half)
 
     def _interpolated(self, recoil: FloatArray, which: int) -> FloatArray:
         """One layer at energies inside the table, shape (10, ...)."""
@@ -352,19 +370,48 @@ def read_table(path: str | Path) -> AtomicTable:
                     found=str(data["schema"]),
                     expected=SCHEMA,
                 )
-            table = AtomicTable(
-                str(data["symbol"]),
-                data["recoil_kev"],
-                data["edges_kev"],
-                data["moments"],
-                json.loads(str(data["metadata"])),
+            symbol = str(data["symbol"])
+            recoil, edges, moments = (
+                np.asarray(data[name], dtype=np.float64)
+                for name in ("recoil_kev", "edges_kev", "moments")
             )
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            metadata = json.loads(str(data["metadata"]))
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"not an atomic table ({type(error).__name__})", file=path
         ) from None
-    if table.moments.shape != (len(LAYERS), table.recoil_kev.size, len(MOMENTS)):
-        raise InputError(
-            "an atomic table of the wrong shape", file=path, found=table.moments.shape
-        )
-    return table
+    for field, problem in _problems(recoil, edges, moments, metadata):
+        raise InputError(f"a damaged atomic table: {problem}", file=path, field=field)
+    return AtomicTable(symbol, recoil, edges, moments, metadata)
+
+
+def _problems(
+    recoil: FloatArray, edges: FloatArray, moments: FloatArray, metadata: Any
+) -> Iterator[tuple[str, str]]:
+    """What is wrong in the content of a table: field and words."""
+    if recoil.ndim != 1 or recoil.size < 2 or not np.all(np.isfinite(recoil)):
+        yield "recoil_kev", "energies that are no numbers"
+    elif recoil[0] <= 0.0 or np.any(np.diff(recoil) <= 0.0):
+        yield "recoil_kev", "energies that do not rise"
+    elif moments.shape != (len(LAYERS), recoil.size, len(MOMENTS)):
+        yield "moments", f"the shape {moments.shape}"
+    elif not np.all(np.isfinite(moments)) or np.any(moments[..., :_POSITIVE] <= 0.0):
+        yield "moments", "a response that is negative or no number"
+    # between two edges the interpolation needs two energies
+    places = np.searchsorted(recoil, edges)
+    if edges.ndim != 1 or np.any(np.diff([0, *places, recoil.size]) < 2):
+        yield "edges_kev", "edges that the energies do not stand on both sides of"
+    if not isinstance(metadata, dict):
+        yield "metadata", "not a JSON object"
+        return
+    for key in ("thresholds in keV", "momentum spreads in keV", "potential"):
+        if not isinstance(metadata.get(key), dict) or not metadata[key]:
+            yield f"metadata.{key}", "missing"
+    if not isinstance(metadata.get("potential", {}).get("exchange alpha_x"), float):
+        yield "metadata.potential.exchange alpha_x", "missing"
+    valid = metadata.get("valid_kev")
+    numbers = isinstance(valid, list) and all(isinstance(v, float) for v in valid)
+    if not isinstance(valid, list) or not numbers or len(valid) != 2:
+        yield "metadata.valid_kev", "missing"
+    elif not recoil[0] <= valid[0] < valid[1] <= recoil[-1]:
+        yield "metadata.valid_kev", f"{valid} is not inside the table"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,9 @@ import pytest
 from nuem.inputs.errors import InputError, ModelError
 from nuem.inputs.vocabulary import Process
 from nuem.models import free_electron
-from nuem.models.atomic.comparison import compare, deviation, far_from
+from nuem.models.atomic.build import build_table
+from nuem.models.atomic.comparison import compare, deviation, far_from, validity
+from nuem.models.atomic.direct import exact_moments
 from nuem.models.atomic.kinematics import regulator_logarithm
 from nuem.models.atomic.merging import polarised_weight
 from nuem.models.atomic.table import (
@@ -315,15 +320,22 @@ def test_an_element_without_a_table(
 
 
 def test_the_error_band_can_be_asked_for() -> None:
-    """One half-difference is the band, two the response with the other exchange."""
+    """Half the difference of two responses, and 5 % of independent electrons."""
     table, recoil = load_table("Ge"), np.array([0.1, 0.3, 1.0, 5.0])
     merged, other = table.at(recoil), table.at(recoil, layer="alternative")
-    np.testing.assert_allclose(table.at(recoil, shift=2.0), other, rtol=1e-12)
+    # where the response is polarised twice the band is the other response
+    both = table.at(recoil, shift=2.0)
+    np.testing.assert_allclose(both[:, :2], other[:, :2], rtol=1e-12)
     up, down = table.at(recoil, shift=1.0), table.at(recoil, shift=-1.0)
     np.testing.assert_allclose(up + down, 2.0 * merged, rtol=1e-12)
     band = np.abs(up - down)[7] / (2.0 * merged[7])
     assert np.all((band[:3] > 0.005) & (band[:3] < 0.05))
-    assert band[3] == 0.0
+    assert band[3] == pytest.approx(0.05)
+    for symbol in available():
+        table = load_table(symbol)
+        energies = np.geomspace(*table.valid_kev, 500)[:-1]
+        half = table.at(energies, shift=1.0)[7] / table.at(energies)[7] - 1.0
+        assert np.mean(np.abs(half) > 0.005) > 0.95
     # of a cross section: linear in the response
     values = [
         cross_section(
@@ -385,3 +397,66 @@ def test_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", schema=np.array("else"))
     with pytest.raises(InputError, match="version"):
         read_table(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("recoil_kev", {"recoil_kev": lambda x: x[::-1]}),
+        ("recoil_kev", {"recoil_kev": lambda x: x * np.nan}),
+        ("moments", {"moments": lambda x: -x}),
+        ("moments", {"moments": lambda x: np.where(x > 1.0, np.nan, x)}),
+        ("moments", {"moments": lambda x: x[:2]}),
+        ("edges_kev", {"edges_kev": lambda x: x * 1e3}),
+        ("metadata.valid_kev", {"metadata": lambda x: {**x, "valid_kev": [1e-3, 1e3]}}),
+        ("metadata.valid_kev", {"metadata": lambda x: {**x, "valid_kev": None}}),
+        ("metadata.momentum spreads in keV", {
+            "metadata": lambda x: {**x, "momentum spreads in keV": {}}}),
+        ("metadata.potential", {"metadata": lambda x: {**x, "potential": 3}}),
+        ("metadata", {"metadata": lambda _: [1]}),
+    ],
+)  # fmt: skip
+def test_a_damaged_table_is_refused(
+    field: str, change: dict[str, Callable[[Any], Any]], tmp_path: Path
+) -> None:
+    """Whatever is in the file of a user, no number comes from what is not a table."""
+    table = load_table("Ge")
+    content = {
+        "schema": "nuem-atomic-2", "symbol": "Ge", "recoil_kev": table.recoil_kev,
+        "edges_kev": table.edges_kev, "moments": table.moments,
+        "metadata": dict(table.metadata),
+    }  # fmt: skip
+    for name, function in change.items():
+        content[name] = function(content[name])
+    content["metadata"] = json.dumps(content["metadata"])
+    np.savez(tmp_path / "Ge.npz", **{k: np.array(v) for k, v in content.items()})
+    with pytest.raises(InputError) as caught:
+        read_table(tmp_path / "Ge.npz")
+    assert field in str(caught.value)
+    assert "Ge.npz" in str(caught.value)
+
+
+def test_direct_integration_is_that_of_the_table() -> None:
+    """Potential and thresholds are those in the metadata of the table."""
+    table, recoil = load_table("Ge"), np.array([20.0])
+    energy = 1.05e-3 * np.sqrt(recoil**2 + 2 * 511.0 * recoil) / 2 + 0.5e-3 * recoil
+    ours = exact_moments(table, energy, recoil)
+    thresholds = {**table.metadata["thresholds in keV"], "K": 15.0}
+    moved = replace(table, metadata={**table.metadata, "thresholds in keV": thresholds})
+    assert exact_moments(moved, energy, recoil)[7] != ours[7]
+    potential = {**table.metadata["potential"], "exchange alpha_x": 0.666667}
+    other = replace(table, metadata={**table.metadata, "potential": potential})
+    assert exact_moments(other, energy, recoil)[7] != ours[7]
+
+
+def test_a_range_that_cannot_be_compared() -> None:
+    for low, high in ((0.02, 0.05), (2.0, 1.0), (0.0, 1.0)):
+        with pytest.raises(InputError, match="range"):
+            build_table("Ge", low_kev=low, high_kev=high)
+    recoil = np.array([1.20, 1.2169, 1.2171, 1.28])
+    piece = replace(
+        load_table("Ge"), recoil_kev=recoil, edges_kev=np.array([1.217]),
+        moments=np.full((3, 4, 10), 1e9),
+    )  # fmt: skip
+    with pytest.raises(ModelError, match="nothing can be compared"):
+        validity(piece)
