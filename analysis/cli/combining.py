@@ -77,7 +77,7 @@ def combine(
         return
     for line in _lines(made.report):
         click.echo(line)
-    click.echo(f"wrote {output}")
+    click.echo(f"wrote {output} and {meta_path(Path(output))}")
 
 
 def _workspaces_of(told: Correlations) -> list[str]:

@@ -61,9 +61,12 @@ def table(rows: Sequence[Row]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         for line in [head, *lines]
     ]
+    more = any("(+" in cell for line in lines for cell in line)
+    legend = "(+N): and so many further intervals\n" if more else ""
     counted = ", ".join(f"{number} {name}" for name, number in summary(rows).items())
     return (
-        "\n".join(line.rstrip() for line in text) + f"\n\n{len(rows)} rows: {counted}"
+        "\n".join(line.rstrip() for line in text)
+        + f"\n\n{legend}{len(rows)} rows: {counted}"
     )
 
 
