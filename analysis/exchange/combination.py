@@ -229,7 +229,8 @@ def _one_coupling(
             stated = {"reference": entry.reference, "power": 2}
         definitions[label] = stated
         raw.append((label, workspace, {**workspace.spec, "measurements": chosen}))
-    definition, warnings = common_definition(definitions)
+    vouched = [label for label, entry in labelled if entry.reference is not None]
+    definition, warnings = common_definition(definitions, vouched)
     reference = definition.get("reference") if definition is not None else None
     parts, scales = [], {}
     for label, workspace, spec in raw:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +44,7 @@ def _comparable(value: Any) -> Any:
 
 def common_definition(
     definitions: Mapping[str, Mapping[str, Any] | None],
+    vouched: Collection[str] = (),
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Check that all mean the same coupling, and say what the combination's is.
 
@@ -51,6 +52,8 @@ def common_definition(
     ----------
     definitions : mapping
         Label of an input -> its definition, or None where it does not say.
+    vouched : collection of str
+        Labels of inputs for which the correlations file vouches, by a reference value.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def common_definition(
     Raises
     ------
     InputError
-        If two differ, or some state a coupling and others nothing at all.
+        If two differ, or one does not say what others do and nobody vouches for it.
 
     Examples
     --------
@@ -94,6 +97,14 @@ def common_definition(
                     found=repr(said[label]), expected=repr(said[start]),
                 )  # fmt: skip
         missing = [label for label in stated if label not in said]
+        for label in missing:
+            if label not in vouched:
+                raise InputError(
+                    f"does not say the {key} of its coupling", file=label,
+                    field=f"definition.{key}",
+                    expected=f"{said[start]!r}, as {start} has it, in its meta document, "
+                    "or a reference value in the correlations file",
+                )  # fmt: skip
         if missing:
             notes.append(
                 f"{key} of the coupling not stated by {', '.join(missing)}: taken to be "

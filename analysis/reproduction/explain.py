@@ -89,6 +89,8 @@ def _lines(
         yield f"  verdict     {row.verdict} ({limit}, {row.inputs} inputs)"
     elif published.procedure is None:
         yield "  verdict     none: quoted by the document, not recomputed"
+        yield "  inputs      none of ours: the number is that of the source below"
+        yield f"  source      {row.note or group.document.citation}"
     else:
         yield f"  verdict     none: the document has no number ({row.inputs} inputs)"
     if row.note:

@@ -237,6 +237,9 @@ def test_unequal_couplings_are_refused(key: str, value: Any, text: str) -> None:
     b = counting("b", n=(88.0, 104.0, 99.0), definition={**stated, key: value})
     with pytest.raises(InputError, match=text):
         combine([a, b])
+    silent = {name: v for name, v in stated.items() if name != key}
+    with pytest.raises(InputError, match=f"does not say the {key}"):
+        combine([a, counting("b", n=(88.0, 104.0, 99.0), definition=silent)])
     with pytest.raises(InputError, match="does not say what"):
         combine([a, counting("b", n=(88.0, 104.0, 99.0))])
     combine([a, counting("b", n=(88.0, 104.0, 99.0))], told(inputs={"b": {"file": "b.json", "reference": 1e-12}}))  # fmt: skip
