@@ -89,8 +89,7 @@ def _lines(
         yield f"  verdict     {row.verdict} ({limit}, {row.inputs} inputs)"
     elif published.procedure is None:
         yield "  verdict     none: quoted by the document, not recomputed"
-        yield "  inputs      none of ours: the number is that of the source below"
-        yield f"  source      {row.note or group.document.citation}"
+        yield f"  inputs      none of ours; source: {row.citation}, {row.place}"
     else:
         yield f"  verdict     none: the document has no number ({row.inputs} inputs)"
     if row.note:
