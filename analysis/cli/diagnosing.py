@@ -13,6 +13,7 @@ from nuem.analysis.cli.common import (
     parse_shard,
     progress,
 )
+from nuem.inputs.errors import InputError
 
 if TYPE_CHECKING:
     from nuem.analysis.inference.likelihood import Likelihood
@@ -132,9 +133,15 @@ def scan(
     from nuem.analysis.inference.profile import profile
     from nuem.analysis.inference.results import percent
 
+    if not 0 < cl < 1:
+        raise InputError("confidence level", field="--cl", found=f"{cl:.15g}",
+                         expected="0 to 1")  # fmt: skip
     likelihood = _likelihood(workspace_file, measurement)
     if against is not None:
         names = (parameter or likelihood.poi_name, against)
+        if names[0] == names[1]:
+            raise InputError("a parameter against itself", field="--against",
+                             found=against, expected="another one")  # fmt: skip
         _region(
             likelihood, names, points or 31, cl, toys, seed, output, as_json, figure
         )

@@ -136,3 +136,13 @@ def test_a_run_with_interference(tmp_path: Path) -> None:
     )
     names = {s["name"] for s in loaded.spec["channels"][0]["samples"]}
     assert {"sm", "int", "em"} <= names
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--cl", "2"), ("--cl", "nan"), ("--against", "mu")]
+)
+def test_scans_that_make_no_sense(workspace: str, arguments: tuple[str, str]) -> None:
+    result = CliRunner().invoke(cli, ["scan", workspace, *arguments])
+    assert result.exit_code == 2
+    assert arguments[0] in result.stderr
+    assert result.stdout == ""
