@@ -143,8 +143,11 @@ def test_csi_charges(made: dict[str, Path], csi: Workspace) -> None:
     """
     limit = set_limit(csi, method="profile")
     assert limit.coupling is not None
-    ((_, high),) = limit.coupling.intervals
+    ((low, high),) = limit.coupling.intervals
     assert high == pytest.approx(0.75e-7, rel=0.3)
+    # as docs/data/coherent.md has them: neither moves unseen
+    assert low == pytest.approx(-0.38e-7, abs=0.005e-7)
+    assert high == pytest.approx(0.82e-7, abs=0.005e-7)
     simple = ["variations=[]", "systematics.flux.size.value=12.5"]
     limit = set_limit(workspace_with(made, simple), method="profile")
     assert limit.coupling is not None
