@@ -308,8 +308,8 @@ def command(seed: int, coupling: float, case: Case, folder: Path) -> dict[str, A
     files = write(folder, *draw(seed, coupling, case))
     changes = [text for s in case.settings for text in ("--set", s)]
     done = subprocess.run(
-        ["nuem", "run", EXPERIMENT, *map(str, files), *changes, "-o", folder / "out",
-         "--json"],
+        [Path(sys.executable).with_name("nuem"), "run", EXPERIMENT, *map(str, files),
+         *changes, "-o", folder / "out", "--json"],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     document: dict[str, Any] = json.loads(done.stdout)
