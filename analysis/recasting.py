@@ -13,7 +13,7 @@ from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.modelling import by_power
 from nuem.analysis.prediction import SCHEMA, Prediction
 from nuem.inputs.catalogue import channels
-from nuem.inputs.errors import InputError
+from nuem.inputs.errors import InputError, naming_file
 from nuem.inputs.files import read_json, sha256_file
 from nuem.inputs.schema import Experiment
 from nuem.inputs.vocabulary import COUPLING_SYMBOL, COUPLING_UNIT, Process
@@ -67,7 +67,8 @@ def recast_file(
         signal = read_signal(path)
         definition = _stated(process, reference)
         source = sha256_file(path)
-    return recast(workspace, signal, definition, source=source)
+    with naming_file(path):
+        return recast(workspace, signal, definition, source=source)
 
 
 def _stated(process: str, reference: float) -> dict[str, Any]:

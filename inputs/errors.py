@@ -7,9 +7,11 @@ the input. The exit code of the command line belongs to the class.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
-__all__ = ["InferenceError", "InputError", "ModelError", "NuemError"]
+__all__ = ["InferenceError", "InputError", "ModelError", "NuemError", "naming_file"]
 
 
 class NuemError(Exception):
@@ -43,6 +45,7 @@ class NuemError(Exception):
         expected: object = None,
     ) -> None:
         self.problem = problem
+        self.found, self.expected = found, expected
         self.file = None if file is None else str(file)
         self.field = None if field is None else str(field)
         where = [part for part in (self.file, self.field) if part is not None]
@@ -69,3 +72,27 @@ class InferenceError(NuemError):
     """The input is sound, but the analysis has no answer (exit code 1)."""
 
     exit_code: ClassVar[int] = 1
+
+
+@contextmanager
+def naming_file(file: object) -> Iterator[None]:
+    """Name a file in the errors of the block that name none.
+
+    For checks of what a file declares, made where its path is not known.
+
+    Examples
+    --------
+    >>> with naming_file("flux.yaml"):
+    ...     raise InputError("no such parameter", field="correlate.flux")
+    Traceback (most recent call last):
+    nuem.inputs.errors.InputError: flux.yaml: correlate.flux: no such parameter
+    """
+    try:
+        yield
+    except NuemError as error:
+        if error.file is not None:
+            raise
+        raise type(error)(
+            error.problem, file=file, field=error.field, found=error.found,
+            expected=error.expected,
+        ) from error.__cause__  # fmt: skip

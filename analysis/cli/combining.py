@@ -13,7 +13,7 @@ from nuem.analysis.cli.common import (
     force_option,
     json_option,
 )
-from nuem.inputs.errors import InputError
+from nuem.inputs.errors import InputError, naming_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,9 @@ def combine(
     if allow_same_data:
         told = told.model_copy(update={"allow_same_data": True})
     files = workspaces or _workspaces_of(told)
-    made = put_together([read_workspace(file) for file in files], told)
+    inputs = [read_workspace(file) for file in files]
+    with naming_file(correlations):
+        made = put_together(inputs, told)
     if output == "-":
         deliver(made.workspace.spec, "-")
         return

@@ -267,7 +267,8 @@ def _one_coupling(
         parts.append(Part(label, workspace, rescaled(spec, signal, reference), signal))
     if not any(set(p.signal.powers) & set(parameter_kinds(p.spec)) for p in parts):
         raise InputError(
-            "no sample of any input has the parameter of interest", field="measurements",
+            "no sample of any input has the parameter of interest",
+            file=", ".join(p.file for p in parts), field="measurements",
             found=", ".join(dict.fromkeys(n for p in parts for n in p.signal.powers)),
         )  # fmt: skip
     report = {

@@ -93,7 +93,8 @@ def common_definition(
             if _comparable(said[label]) != _comparable(said[start]):
                 what = "regulators" if key == "regulator" else "coupling definitions"
                 raise InputError(
-                    f"unequal {what}: {label} and {start}", field=f"definition.{key}",
+                    f"unequal {what}: {label} and {start}", file=label,
+                    field=f"definition.{key}",
                     found=repr(said[label]), expected=repr(said[start]),
                 )  # fmt: skip
         missing = [label for label in stated if label not in said]

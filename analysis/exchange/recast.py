@@ -64,7 +64,7 @@ def recast(
     Raises
     ------
     InputError
-        If channels or bins do not fit.
+        If channels or bins do not fit: it names no file, as a signal has none.
     """
     if len(workspace.spec["measurements"]) != 1:
         raise InputError("several measurements", file=workspace.name, expected="one")
@@ -133,13 +133,13 @@ def _check(workspace: Workspace, signal: Signal) -> None:
     observed = observed_counts(workspace)
     known = (workspace.meta or {}).get("channels") or {}
     if not signal.counts:
-        raise InputError("a template without channels", file=workspace.name)
+        raise InputError("a template without channels")
     for channel, by_power in signal.counts.items():
         where = f"template.{channel}"
         if channel not in observed:
             raise InputError(
-                "no such channel", file=workspace.name, field=where,
-                expected=f"one of {', '.join(observed)}",
+                "no such channel", field=where,
+                expected=f"one of {', '.join(observed)}, as in {workspace.name}",
             )  # fmt: skip
         if 2 not in by_power and 1 not in by_power:
             raise InputError("a template without c_1 and c_2", field=where)

@@ -162,3 +162,18 @@ def test_a_shipped_combination_by_name(
     report = json.loads(nuem(*call).out)
     assert [i["label"] for i in report["inputs"]] == ["texono-hpge", "texono-pcge"]
     assert "nothing to combine" in nuem("combine", "-o", "x.json").error
+
+
+def test_errors_of_what_is_declared_name_the_file(
+    nuem: Nuem, three: dict[str, Workspace], tmp_path: Path
+) -> None:
+    for name in ("texono-hpge", "texono-pcge"):
+        write_workspace(tmp_path / f"{name}.json", three[name])
+    declared = tmp_path / "mine.yaml"
+    declared.write_text(
+        "correlate: [{name: flux, parameters: [texono-hpge:no, texono-pcge:such]}]\n"
+    )
+    call = ("combine", "texono-hpge.json", "texono-pcge.json", "-o", "both.json")
+    error = nuem(*call, "--correlations", declared).error
+    assert error.startswith(f"nuem: error: {declared}: "), error
+    assert "no such" in error

@@ -162,13 +162,13 @@ def test_what_does_not_fit_is_refused(
     }
     for text, columns in bad.items():
         path = table(workspace, tmp_path / "t.csv", **columns)
-        with pytest.raises(InputError, match=text):
+        with pytest.raises(InputError, match=rf"^{path}: .*{text}"):
             recast_file(workspace, path, **stated)
     path = table(workspace, tmp_path / "t.csv", c_2=good)
     with pytest.raises(InputError, match="does not say what it is"):
         recast_file(workspace, path)
     path.write_text(path.read_text().replace("on,", "moon,"))
-    with pytest.raises(InputError, match="no such channel"):
+    with pytest.raises(InputError, match=rf"^{path}: template.moon: no such channel"):
         recast_file(workspace, path, **stated)
     path.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="not a template"):
