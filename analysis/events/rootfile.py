@@ -99,8 +99,14 @@ def reading(file: str | Path | OpenFile, field: str | None) -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, MemoryError):
+    except InputError:
         raise
+    except MemoryError as error:  # damaged sizes ask for more than any machine has
+        raise InputError(
+            "the file is damaged, or its pieces do not fit in memory", file=file,
+            field=field, found=shorten(str(error) or "no memory", 160),
+            expected="a complete ROOT file",
+        ) from error  # fmt: skip
     except FileNotFoundError as error:  # it went since its first bytes were looked at
         raise InputError(
             "no such file", file=file, field=field, expected="a ROOT file"

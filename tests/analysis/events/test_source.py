@@ -13,6 +13,7 @@ import uproot
 
 from nuem.analysis.events import expand, read_run_list
 from nuem.analysis.events.chunks import chunk_edges
+from nuem.analysis.events.rootfile import reading
 from nuem.analysis.events.source import describe_tree, read
 from nuem.inputs.errors import InputError
 
@@ -177,6 +178,16 @@ def test_trees_and_branches_that_are_not_there(tmp_path: Path, write: Write) -> 
     one_line(other, "t: no such tree: found no trees, but h (TH1D), expected a file")
     with pytest.raises(InputError, match="incomplete: found 3 entries, expected 9"):
         read(path, "t", ["E"], 0, 9)
+
+
+def test_a_size_beyond_all_memory_is_one_line() -> None:
+    with (
+        pytest.raises(
+            InputError, match=r"^a.root: t: the file is damaged, or its pieces"
+        ),
+        reading("a.root", "t"),
+    ):
+        np.empty(2**60, np.int64)
 
 
 @pytest.mark.parametrize("rntuple", [False, True], ids=["ttree", "rntuple"])
