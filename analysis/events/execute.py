@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nuem.analysis.events.account import Account, check_unchanged
-from nuem.analysis.events.executors import Place, died, executor
+from nuem.analysis.events.executors import (
+    Place,
+    Workers,
+    attempt,
+    died,
+    executor,
+    outcome,
+)
 from nuem.analysis.events.manifest import Manifest
 from nuem.analysis.events.partial import PairwiseSum
 from nuem.analysis.events.plan import EventPlan
@@ -151,8 +158,8 @@ def histogram(
     names = [name for name in names if name not in over]
     if names or over:
         with executor(reading.place) as (pool, window):
-            for record in _checked(done, over, pool):
-                record.result()
+            for checked in _checked(done, over, pool):
+                outcome(checked)
             work = _Work(plan, names, reading, account, pool, window)
             try:
                 work.run(progress, checkpoint)
@@ -170,11 +177,13 @@ def histogram(
 
 
 def _checked(
-    done: Histograms | None, names: Collection[str], pool: Any
+    done: Histograms | None, names: Collection[str], pool: Workers
 ) -> list[Future[None]]:
     """Look whether what was read before has changed."""
     records = () if done is None else done.files
-    return [pool.submit(check_unchanged, r) for r in records if r.path in names]
+    return [
+        pool.submit(attempt, check_unchanged, r) for r in records if r.path in names
+    ]
 
 
 class _Job(NamedTuple):
@@ -195,7 +204,7 @@ class _Work:
         names: Sequence[str],
         reading: Reading,
         account: Account,
-        pool: Any,
+        pool: Workers,
         window: int,
     ) -> None:
         self.plan, self.reading, self.account = plan, reading, account
@@ -230,7 +239,7 @@ class _Work:
         while self.begun or self.todo or self.under_way:
             while (self.begun or self.todo) and len(self.under_way) < self.window:
                 job = (self.begun or self.todo).popleft()
-                future = self.pool.submit(job.call, *job.arguments)
+                future = self.pool.submit(attempt, job.call, *job.arguments)
                 self.under_way.append((job.what, job.file, future))
             what, name, future = self.under_way.popleft()
             before = self.account.files
@@ -258,7 +267,7 @@ class _Work:
         if name not in self.open and what != "survey":
             future.exception()  # of a file that was dropped meanwhile
             return 0, 0.0
-        result = future.result()
+        result = outcome(future)
         if what == "survey":
             return self._surveyed(name, result)
         file = self.open[name]

@@ -187,7 +187,7 @@ def test_a_size_beyond_all_memory_is_one_line() -> None:
         ),
         reading("a.root", "t"),
     ):
-        np.empty(2**60, np.int64)
+        np.empty(2**50, np.int64)
 
 
 @pytest.mark.parametrize("rntuple", [False, True], ids=["ttree", "rntuple"])
