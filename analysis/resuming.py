@@ -35,8 +35,8 @@ def histogram_resuming(
     experiment, files, reading, configuration, strict, progress
         As for `histogram_events`.
     kept : Path
-        What is done is kept here when the work is interrupted, and now and then. The
-        caller removes it once the result is on disk.
+        What is done is kept here when the work is interrupted or ended by an error,
+        and now and then. The caller removes it once the result is on disk.
     force : bool
         Begin again, whatever is kept.
 
@@ -55,8 +55,13 @@ def histogram_resuming(
 
     base = stage_provenance(experiment, configuration)["configuration"]
     done = None if force or not kept.exists() else _left(kept, base)
-    if done is not None and progress is not None:
-        progress(f"going on after {len(done.files)} files in {kept}")
+    say = progress or (lambda _: None)
+    if done is not None:
+        say(f"going on after {len(done.files)} files in {kept}")
+        asked = set(map(str, files))
+        before = {r.path for r in done.files} | {s.path for s in done.skipped}
+        for path in sorted(before - asked):
+            say(f"{path}: not asked for any more, of no account in {kept}")
     try:
         return histogram_events(
             experiment, files, reading, strict=strict, configuration=configuration,

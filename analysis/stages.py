@@ -121,6 +121,9 @@ def event_plan(experiment: Experiment) -> EventPlan:
             "live_time": parse(layout.runs.live_time),
             "start": layout.runs.start,
             "parallel": layout.runs.parallel,
+            "real_time": None
+            if layout.runs.real_time is None
+            else parse(layout.runs.real_time),
         }
     identity = layout.identity
     return EventPlan(

@@ -127,6 +127,10 @@ class RunsLayout(Strict):
         corrections for dead time and pile-up ``(real_s - dead_s)*exp(-2e-5*rate_hz)``.
     parallel : str
         Column with the number of a detector that takes runs of its own.
+    real_time : str
+        Expression of the columns of the runs: seconds from begin to end
+        (``stop - start``), in which runs must not overlap and the power is averaged.
+        Without it the live time is taken, which is shorter by the dead time.
     """
 
     tree: Text = "runs"
@@ -134,6 +138,7 @@ class RunsLayout(Strict):
     start: Text = "start"
     live_time: ExpressionText = "live_time_s"
     parallel: Text | None = None
+    real_time: ExpressionText | None = None
 
 
 class Cut(Strict):

@@ -21,6 +21,7 @@ from nuem.analysis.cli.reading import reading_of, reading_options
 from nuem.inputs.errors import InputError
 
 if TYPE_CHECKING:
+    from nuem.analysis.events.plan import Friend
     from nuem.analysis.events.store import Histograms
     from nuem.inputs.schema import Experiment
 
@@ -214,13 +215,15 @@ def manifest(
     from nuem.inputs.catalogue import load_experiment
 
     layout = Layout()
+    friends: tuple[Friend, ...] = ()
     if experiment is not None:
-        layout = event_plan(load_experiment(experiment, settings)).layout
+        plan = event_plan(load_experiment(experiment, settings))
+        layout, friends = plan.layout, plan.friends
     elif settings:
         raise InputError("--set", expected="--experiment, whose file it changes")
     with progress() as say:
         made = make_manifest(
-            expand(files), layout, threads=workers,
+            expand(files), layout, friends, threads=workers,
             progress=lambda done, of: say(f"manifest: {done} of {of} files"),
         )  # fmt: skip
     deliver(made.to_dict(), output)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
 import traceback
+from types import FrameType
 
 import click
 
@@ -89,12 +91,28 @@ def cli() -> None:
     """Limits on the electromagnetic couplings of neutrinos, from detector events.
 
     Exit codes: 0 done; 1 the analysis has no answer; 2 the call, the configuration or
-    an input is wrong.
+    an input is wrong; 130 interrupted, and 143 terminated: what is done is kept.
     """
+
+
+class _Terminated(KeyboardInterrupt):
+    """The end of the time that a batch system gives; what is done is kept as well."""
+
+
+def _terminate(signum: int, _frame: FrameType | None) -> None:
+    raise _Terminated(signum)
 
 
 def main() -> None:
     """Entry point: one line for an expected error, its exit code, no traceback."""
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _main() -> None:
     debug = "--debug" in sys.argv
     if not debug:  # pyhf logs a table and a traceback of each fit that fails
         logging.getLogger("pyhf").addHandler(logging.NullHandler())
@@ -109,10 +127,12 @@ def main() -> None:
         click.echo(f"nuem: error: {' '.join(error.format_message().split())}", err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        for note in getattr(error.__cause__ or error, "__notes__", ()):
+        first = error.__cause__ or error
+        for note in getattr(first, "__notes__", ()):
             click.echo(f"nuem: {note}", err=True)
-        click.echo("nuem: interrupted", err=True)
-        sys.exit(130)
+        ended = isinstance(first, _Terminated)
+        click.echo(f"nuem: {'terminated' if ended else 'interrupted'}", err=True)
+        sys.exit(143 if ended else 130)
     except BrokenPipeError:
         # the reader of a pipe went away; nothing is left to say, nor to flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

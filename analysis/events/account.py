@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from nuem.analysis.events.combine import combine, finish
+from nuem.analysis.events.conflicts import Conflicts
 from nuem.analysis.events.cutflow import ChannelFlow, CutCount, CutFlow
 from nuem.analysis.events.exact import ExactSum
-from nuem.analysis.events.manifest import Manifest, file_digest, total_live_time
-from nuem.analysis.events.partial import Partial, empty_hist
+from nuem.analysis.events.localfile import file_digest, open_regular
+from nuem.analysis.events.manifest import Manifest, total_live_time
+from nuem.analysis.events.partial import PairwiseSum, Partial, empty_hist
 from nuem.analysis.events.plan import EventPlan
 from nuem.analysis.events.store import (
     FileRecord,
@@ -24,7 +25,7 @@ from nuem.analysis.events.weights import WeightedBins
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 
-__all__ = ["Account"]
+__all__ = ["Account", "check_unchanged"]
 
 
 class Account:
@@ -37,7 +38,8 @@ class Account:
     manifest : Manifest, optional
         What the files must be.
     skip_bad : bool
-        Whether bad files are left out.
+        Whether bad files are left out. Then a file is compared with those before it
+        only when these were read: a bad one stands in the way of none.
     provenance : mapping
         Kept with the result.
     """
@@ -51,38 +53,50 @@ class Account:
     ) -> None:
         self._plan, self._manifest, self._skip_bad = plan, manifest, skip_bad
         self._provenance = dict(provenance)
-        self._total = _nothing(plan)
+        # the records count as far as their counts are in the sum: an interruption
+        # between the two loses a file, and does not count it twice
         self._records: list[FileRecord] = []
+        self._sum = PairwiseSum()
         self._skipped: list[SkippedFile] = []
-        self._types: dict[str, tuple[str, str]] = {}
-        self._owner: dict[tuple[int, int], str] = {}
-        self._notes: set[str] = set()
+        self._conflicts = Conflicts()
         self._before: Histograms | None = None
-        self.finished: set[str] = set()
 
-    def resume(self, done: Histograms, names: Sequence[str]) -> None:
+    @property
+    def files(self) -> int:
+        """Files that are taken into account."""
+        before = 0 if self._before is None else len(self._before.files)
+        return before + self._sum.count
+
+    def resume(self, done: Histograms, names: Collection[str]) -> tuple[str, ...]:
         """Go on from what an interrupted call left.
+
+        What it skipped is looked at again. A file that is not asked for any more may
+        be missing if nothing came of it.
+
+        Returns
+        -------
+        tuple of str
+            The files that need not be read.
 
         Raises
         ------
         InputError
-            If one of its files is not asked for now, or has changed since.
+            If one of its files is not asked for now, and there is something of it in
+            the counts.
         """
+        asked = set(names)
+        kept = tuple(record for record in done.files if record.path in asked)
         for record in done.files:
-            if record.path not in names:
+            if record.path not in asked and _adds(record):
                 raise InputError(
                     "what was done before has a file that is not asked for now",
                     file=record.path, expected="--force, to begin again",
                 )  # fmt: skip
-            if record.sha256 and file_digest(record.path) != record.sha256:
-                raise InputError(
-                    "the file has changed since it was read", file=record.path,
-                    expected="--force, to begin again",
-                )  # fmt: skip
-            for run in record.runs or ():
-                self._owner[run.stream, run.number] = record.path
-            self.finished.add(record.path)
-        self._before = done
+        for record in kept:
+            self._conflicts.add(record.path, record.types, record.runs)
+            self._conflicts.add_digest(record.path, record.sha256)
+        self._before = replace(done, files=kept, skipped=())
+        return tuple(record.path for record in kept)
 
     def meet(self, name: str, found: Survey) -> None:
         """Compare a file with those before it.
@@ -90,30 +104,14 @@ class Account:
         Raises
         ------
         InputError
-            If a branch has another type, or a run is in another file.
+            If a branch has another type, or a run is in another file or at the time of
+            another run.
         """
-        for branch, kind in found.info.types.items():
-            first, expected = self._types.setdefault(branch, (name, kind))
-            if kind == expected:
-                continue
-            if _family(kind) != _family(expected):
-                raise InputError(
-                    "a branch is of another type than in another file", file=name,
-                    field=branch, found=kind, expected=f"{expected}, as in {first}",
-                )  # fmt: skip
-            pair = " and ".join(sorted((kind, expected)))
-            self._notes.add(f"{branch} is {pair} in different files")
-        for run in found.runs or ():
-            other = self._owner.setdefault((run.stream, run.number), name)
-            if other != name:
-                raise InputError(
-                    "a run is in two files",
-                    file=name,
-                    found=f"run {run.number}, which is also in {other}",
-                    expected="each run in one file",
-                )
+        self._conflicts.add(name, found.info.types, found.runs)
 
-    def take(self, name: str, found: Survey, part: Partial, sha256: str) -> None:
+    def take(
+        self, name: str, found: Survey, part: Partial, digests: Mapping[str, str]
+    ) -> None:
         """Add a file of which everything was read.
 
         Raises
@@ -121,16 +119,24 @@ class Account:
         InputError
             If its bytes are not those of the manifest, or its events are not sound.
         """
-        entries = found.info.entries
+        record = self._record(name, found, part, digests)
         if self._manifest is not None:
-            self._manifest.check(name, sha256)
-        if part.events != sum(entries.values()):
+            self._manifest.check(record)
+        if part.events != sum(record.entries.values()):
             raise InputError(
                 "not all events were read", file=name, found=part.events,
-                expected=sum(entries.values()),
+                expected=sum(record.entries.values()),
             )  # fmt: skip
         self._check_counts(name, part)
-        self._total += replace(part, by_run={})
+        if self._skip_bad:  # only what is good can stand in the way of others
+            self.meet(name, found)
+        self._conflicts.add_digest(name, record.sha256)
+        self._records.append(record)
+        self._sum = self._sum.plus(replace(part, by_run={}))
+
+    def _record(
+        self, name: str, found: Survey, part: Partial, digests: Mapping[str, str]
+    ) -> FileRecord:
         runs = None
         if found.runs is not None:
             counts = part.by_run
@@ -143,8 +149,28 @@ class Account:
                 )
                 for run in found.runs
             )
-        self._records.append(FileRecord(name, sha256, dict(entries), runs))
-        self.finished.add(name)
+        friends: dict[str, dict[str, int]] = {}
+        entries = dict(found.info.entries)
+        for friend in self._plan.friends:
+            if friend.file is not None:
+                trees = friends.setdefault(friend.path(name), {})
+                trees[friend.tree] = sum(entries.values())
+
+        def bytes_of(path: str) -> tuple[str, tuple[int, int] | None]:
+            if path in digests:
+                return digests[path], None
+            stamp = found.info.stamps[path]
+            return "", (stamp.size, stamp.mtime_ns)
+
+        def beside(path: str, trees: dict[str, int]) -> FileRecord:
+            sha256, stamp = bytes_of(path)
+            return FileRecord(path, sha256, trees, size_and_mtime_ns=stamp)
+
+        sha256, stamp = bytes_of(name)
+        return FileRecord(
+            name, sha256, entries, runs, dict(found.info.types),
+            tuple(beside(*friend) for friend in friends.items()), stamp,
+        )  # fmt: skip
 
     def skip(self, name: str, error: InputError, found: Survey | None) -> None:
         """Leave a bad file out, and note what goes with it."""
@@ -155,8 +181,6 @@ class Account:
             runs = record.runs
             counts = [record.entries.get(tree) for tree in self._plan.trees]
             entries = sum(n for n in counts if n is not None)
-        if found is not None:  # its runs are free for another file
-            self._owner = {k: v for k, v in self._owner.items() if v != name}
         self._skipped.append(
             SkippedFile(name, str(error), total_live_time(runs), entries)
         )
@@ -169,10 +193,10 @@ class Account:
         InputError, InferenceError
             As `finish`; also if all files were skipped.
         """
-        if not part and self._skipped and not self.finished:
+        if not part and self._skipped and not self.files:
             raise InputError(f"all files are bad; the first: {self._skipped[0].reason}")
-        notes = set(self._notes)
-        total = self._total
+        total = _nothing(self._plan) + self._sum.total()
+        records = self._records[: self._sum.count]
         hists: dict[str, dict[str, Any]] = {}
         for (variation, channel), histogram in total.hists.items():
             hists.setdefault(variation, {})[channel] = histogram
@@ -181,32 +205,27 @@ class Account:
             weighted.setdefault(variation, {})[channel] = WeightedBins(
                 weight.integers(), square.integers()
             )
-        there = {run.number for file in self._records for run in file.runs or ()}
         result = Histograms(
             hists=hists.pop(""), live_time_s={}, cut_flow=total.cut_flow,
-            files=tuple(self._records), provenance=self._provenance,
+            files=tuple(records), provenance=self._provenance,
             skipped=tuple(self._skipped), variations=hists, weighted=weighted,
             events=total.events, unassigned=total.unassigned,
             bad_runs=total.bad_runs, other_half=total.other_half,
+            fraction=self._plan.fraction,
+        )  # fmt: skip
+        if self._before is not None:
+            result = replace(combine(self._before, result), provenance=self._provenance)
+        there = {run.number for file in result.files for run in file.runs or ()}
+        unread = None
+        if self._manifest is not None:
+            unread = self._manifest.unread(result.files, result.skipped)
+        result = replace(
+            result, unread=unread,
             absent_runs={
                 c.name: tuple(sorted(c.runs - there))
                 for c in self._plan.channels if c.runs is not None
             },
-            fraction=self._plan.fraction, notes=tuple(sorted(notes)),
         )  # fmt: skip
-        if self._before is not None:
-            result = replace(combine(self._before, result), provenance=self._provenance)
-        if not part and self._manifest is not None:
-            unread = self._manifest.unread([r.sha256 for r in result.files])
-            unread = tuple(
-                p for p in unread if p not in {s.path for s in self._skipped}
-            )
-            if unread:
-                notes.add(
-                    f"{len(unread)} files of the manifest were not read: "
-                    + shorten(", ".join(unread))
-                )
-                result = replace(result, notes=tuple(sorted({*result.notes, *notes})))
         return finish(result, strict=strict, part=part)
 
     def _check_counts(self, name: str, part: Partial) -> None:
@@ -240,7 +259,27 @@ def _nothing(plan: EventPlan) -> Partial:
     return Partial(hists, flow, sums=sums)
 
 
-def _family(kind: str) -> str:
-    """Return what a type of numbers is, whatever its width."""
-    text = re.sub(r"\b(unsigned |u)?(int|short|long|char)\d*(_t)?\b", "int", kind)
-    return text.replace("double", "float")
+def _adds(record: FileRecord) -> bool:
+    """Whether there is something of a file in the counts or the live time."""
+    return any(record.entries.values()) or any(r.live_time_s for r in record.runs or ())
+
+
+def check_unchanged(record: FileRecord) -> None:
+    """Check that a file that was read before is still the same.
+
+    Raises
+    ------
+    InputError
+        If it is gone or has changed, or one of its friends.
+    """
+    for file in (record, *record.friends):
+        if file.sha256:
+            same = file_digest(file.path) == file.sha256
+        else:
+            with open_regular(file.path) as (_, stamp):
+                same = (stamp.size, stamp.mtime_ns) == file.size_and_mtime_ns
+        if not same:
+            raise InputError(
+                "the file has changed since it was read", file=file.path,
+                expected="--force, to begin again",
+            )  # fmt: skip

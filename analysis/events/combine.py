@@ -7,12 +7,12 @@ the files.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from nuem.analysis.events.conflicts import check_files, mixed_types
 from nuem.analysis.events.store import (
     FileRecord,
     Histograms,
@@ -23,10 +23,7 @@ from nuem.analysis.events.store import (
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.grammar import shorten
 
-__all__ = ["check_runs", "combine", "finish", "merge"]
-
-#: Clocks and live times are rounded: less than this, in seconds, is no overlap.
-_CLOCK = 1e-3
+__all__ = ["combine", "finish", "merge"]
 
 
 def merge(parts: Sequence[Histograms], *, strict: bool = False) -> Histograms:
@@ -46,7 +43,8 @@ def merge(parts: Sequence[Histograms], *, strict: bool = False) -> Histograms:
     Raises
     ------
     InputError
-        If they were made with other settings, or a file or run is in two of them.
+        If they were made with other settings, a file or run is in two of them, or a
+        branch has another type in one of them.
     InferenceError
         If the live time is zero, or no event is selected.
     """
@@ -126,8 +124,18 @@ def combine(one: Histograms, two: Histograms) -> Histograms:
             name: tuple(sorted(set(runs) & set(two.absent_runs.get(name, ()))))
             for name, runs in one.absent_runs.items()
         },
-        notes=tuple(sorted({*one.notes, *two.notes})),
+        unread=_common(one.unread, two.unread),
     )
+
+
+def _common(
+    one: tuple[str, ...] | None, two: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    """Return what neither of two parts has read."""
+    if one is None or two is None:
+        return None
+    others = set(two)
+    return tuple(path for path in one if path in others)
 
 
 def finish(
@@ -151,14 +159,14 @@ def finish(
     Raises
     ------
     InputError
-        If a file or a run is there twice, or runs overlap in time.
+        If a file or a run is there twice, runs overlap in time, or a branch is of
+        different types.
     InferenceError
         If the live time is zero, or no event is selected.
     """
     files = tuple(sorted(result.files, key=lambda record: record.path))
     skipped = tuple(sorted(result.skipped, key=lambda record: record.path))
-    _check_bytes(files)
-    check_runs(files)
+    check_files(files)
     spans = _spans(result, files)
     live = {
         # fsum: the same to the last bit whatever the order of the runs
@@ -178,54 +186,7 @@ def finish(
             raise InferenceError(
                 "no event is selected", found=f"{result.events} events, none passes"
             )
-    return replace(result, warnings=_warnings(result))
-
-
-def check_runs(files: Iterable[FileRecord]) -> None:
-    """Check that no run is there twice, and no two of them at the same time.
-
-    Raises
-    ------
-    InputError
-        If one is.
-    """
-    runs = [(run, file.path) for file in files for run in file.runs or ()]
-    seen: dict[tuple[int, int], str] = {}
-    for run, path in runs:
-        other = seen.setdefault((run.stream, run.number), path)
-        if other != path:
-            raise InputError(
-                "a run is in two files",
-                file=path,
-                found=f"run {run.number}, which is also in {other}",
-                expected="each run in one file",
-            )
-    runs.sort(key=lambda item: (item[0].stream, item[0].start_s, item[0].number))
-    for (one, first), (two, second) in itertools.pairwise(runs):
-        if one.stream != two.stream:
-            continue
-        if (over := one.start_s + one.live_time_s - two.start_s) > _CLOCK:
-            where = "" if first == second else f" of {first}"
-            raise InputError(
-                "runs overlap in time: a clock runs back, or runs are there twice",
-                file=second,
-                field=f"run {two.number}",
-                found=f"a begin {over:.6g} s before the live time of run"
-                f" {one.number}{where} is over",
-                expected="one run after the other",
-            )
-
-
-def _check_bytes(records: Sequence[FileRecord]) -> None:
-    seen: dict[str, str] = {}
-    for record in records:
-        if record.sha256 and record.sha256 in seen:
-            raise InputError(
-                "the same file is there twice",
-                file=record.path,
-                found=f"the bytes of {seen[record.sha256]}",
-            )
-        seen[record.sha256] = record.path
+    return replace(result, warnings=_warnings(result, part))
 
 
 def _spans(result: Histograms, files: Sequence[FileRecord]) -> dict[str, Spans | None]:
@@ -279,7 +240,7 @@ def _excluded(result: Histograms) -> list[str]:
     return lines
 
 
-def _warnings(result: Histograms) -> tuple[str, ...]:
+def _warnings(result: Histograms, part: bool) -> tuple[str, ...]:
     lines = _excluded(result)
     for count, where in (
         (result.unassigned, "in no channel"),
@@ -299,7 +260,13 @@ def _warnings(result: Histograms) -> tuple[str, ...]:
         if seconds == 0:
             lines.append(f"{name}: the live time is zero")
     lines += [_lost(file) for file in result.skipped]
-    return (*lines, *result.notes)
+    lines += mixed_types(result.files)
+    if result.unread and not part:
+        lines.append(
+            f"{len(result.unread)} files of the manifest were not read: "
+            + shorten(", ".join(result.unread))
+        )
+    return tuple(lines)
 
 
 def _lost(file: SkippedFile) -> str:

@@ -1,30 +1,48 @@
 """Running a plan over files, wherever the work is done, with memory that stays bounded.
 
-Counts are integers, weights are added up exactly and live times come from the records
-of the files, so that the result does not depend on the size of the chunks, on their
-order or on who works on them. A file counts when all of its chunks came back, or not
-at all.
+The work is plain functions of a file and a range of its entries; their results are
+added up as a tree, chunk by chunk to a file and file by file to the whole. Counts are
+integers, weights are added up exactly and live times come from the records of the files,
+so that the result does not depend on the size of the chunks, on their order or on who
+works on them. A file counts when all of its chunks came back, or not at all.
+
+Files are taken into account in alphabetical order, each when those before it are
+decided: which of two that do not go together is left out depends on their names alone.
+Few have to wait, since what is begun is ended first.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nuem.analysis.events.account import Account
-from nuem.analysis.events.executors import Place, died, executor
-from nuem.analysis.events.manifest import Manifest, file_digest
-from nuem.analysis.events.partial import Partial
+from nuem.analysis.events.account import Account, check_unchanged
+from nuem.analysis.events.executors import (
+    Place,
+    Workers,
+    attempt,
+    died,
+    executor,
+    outcome,
+)
+from nuem.analysis.events.manifest import Manifest
+from nuem.analysis.events.partial import PairwiseSum
 from nuem.analysis.events.plan import EventPlan
 from nuem.analysis.events.runlist import PowerHistory, RunList
 from nuem.analysis.events.store import Histograms
-from nuem.analysis.events.survey import Chunking, Survey, count_task, survey
-from nuem.inputs.errors import InferenceError, InputError, NuemError
+from nuem.analysis.events.survey import (
+    Chunking,
+    Survey,
+    count_task,
+    digest_task,
+    survey,
+)
+from nuem.inputs.errors import InferenceError, InputError
 
 __all__ = ["Reading", "histogram"]
 
@@ -108,7 +126,8 @@ def histogram(
     done : Histograms, optional
         What an interrupted call left to `checkpoint`: its files are not read again.
     checkpoint : callable, optional
-        Called with what is done now and then, and when the work is interrupted.
+        Called with what is done now and then, and when the work is interrupted or
+        ended by an error.
 
     Returns
     -------
@@ -127,25 +146,25 @@ def histogram(
     reading = Reading() if reading is None else reading
     if not files:
         raise InputError("no files of events", expected="at least one")
-    names = [str(file) for file in files]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    times = Counter(str(file) for file in files)
+    names = sorted(times)
+    if twice := [name for name in names if times[name] > 1]:
         raise InputError("the same file is there twice", file=twice[0])
     if reading.shard is not None:
         part, of = reading.shard
-        names = sorted(names)[part - 1 :: of]
+        names = names[part - 1 :: of]
     account = Account(plan, reading.manifest, reading.skip_bad, provenance or {})
-    if done is not None:
-        account.resume(done, names)
-        names = [name for name in names if name not in account.finished]
-    if names:
+    over = set() if done is None else set(account.resume(done, names))
+    names = [name for name in names if name not in over]
+    if names or over:
         with executor(reading.place) as (pool, window):
+            for checked in _checked(done, over, pool):
+                outcome(checked)
             work = _Work(plan, names, reading, account, pool, window)
             try:
                 work.run(progress, checkpoint)
-            except NuemError:  # the input is to be mended first
-                raise
             except BaseException as error:
-                if checkpoint is not None and account.finished:
+                if checkpoint is not None and account.files:
                     checkpoint(account.result(part=True))
                 if died(error):
                     raise InferenceError(
@@ -155,6 +174,16 @@ def histogram(
                     ) from error
                 raise
     return account.result(strict=strict, part=reading.shard is not None)
+
+
+def _checked(
+    done: Histograms | None, names: Collection[str], pool: Workers
+) -> list[Future[None]]:
+    """Look whether what was read before has changed."""
+    records = () if done is None else done.files
+    return [
+        pool.submit(attempt, check_unchanged, r) for r in records if r.path in names
+    ]
 
 
 class _Job(NamedTuple):
@@ -175,7 +204,7 @@ class _Work:
         names: Sequence[str],
         reading: Reading,
         account: Account,
-        pool: Any,
+        pool: Workers,
         window: int,
     ) -> None:
         self.plan, self.reading, self.account = plan, reading, account
@@ -210,17 +239,16 @@ class _Work:
         while self.begun or self.todo or self.under_way:
             while (self.begun or self.todo) and len(self.under_way) < self.window:
                 job = (self.begun or self.todo).popleft()
-                future = self.pool.submit(job.call, *job.arguments)
+                future = self.pool.submit(attempt, job.call, *job.arguments)
                 self.under_way.append((job.what, job.file, future))
             what, name, future = self.under_way.popleft()
-            before = len(self.account.finished)
+            before = self.account.files
             try:
                 read, share = self._take(what, name, future)
             except InputError as error:
-                if not self.reading.skip_bad:
-                    raise
                 read, share = 0, 0.0
                 self._drop(name, error)
+            self._settle()
             events += read
             bytes_done += share * self.size[name]
             if progress is not None:
@@ -228,7 +256,7 @@ class _Work:
                 progress(events, 1.0 if over else min(bytes_done / everything, 1.0))
             if (
                 checkpoint is not None
-                and len(self.account.finished) > before
+                and self.account.files > before
                 and time.monotonic() - saved > _CHECKPOINT
             ):
                 checkpoint(self.account.result(part=True))
@@ -239,49 +267,57 @@ class _Work:
         if name not in self.open and what != "survey":
             future.exception()  # of a file that was dropped meanwhile
             return 0, 0.0
-        result = future.result()
+        result = outcome(future)
         if what == "survey":
             return self._surveyed(name, result)
         file = self.open[name]
         if what == "digest":
-            file.sha256 = result
-            read, share = 0, 0.0
-        else:
-            file.part += result
-            read, share = result.events, result.events / max(file.entries, 1)
-            file.chunks -= 1
-        self._close(name)
-        return read, share
+            file.digests = result
+            return 0, 0.0
+        file.sum = file.sum.plus(result)
+        file.chunks -= 1
+        return result.events, result.events / max(file.entries, 1)
 
     def _surveyed(self, name: str, found: Survey) -> tuple[int, float]:
-        self.account.meet(name, found)
         file = _OpenFile(found, sum(found.info.entries.values()))
         self.open[name] = file
+        if not self.reading.skip_bad:  # as soon as it is known
+            self.account.meet(name, found)
+        if found.error is not None:
+            raise found.error
         if found.part is not None:
-            file.part, file.sha256, file.chunks = found.part, found.sha256, 0
-            self._close(name)
-            return file.part.events, 1.0
+            file.sum, file.digests = file.sum.plus(found.part), found.digests
+            return found.part.events, 1.0
         file.chunks = len(found.tasks)
         # beside the events, or the disk would be waited for twice
         if self.reading.digest:
-            self.begun.append(_Job("digest", name, file_digest, (name,)))
+            job = _Job("digest", name, digest_task, (found.info.stamps,))
+            self.begun.append(job)
         else:
-            file.sha256 = ""
+            file.digests = {}
         for task in found.tasks:
             info = found.info.within(task.tree, task.first, task.last)
             arguments = (self.plan, task, info, self.chunking)
             self.begun.append(_Job("count", name, count_task, arguments))
         return 0, 0.0
 
-    def _close(self, name: str) -> None:
-        """Take a file into account when all of it is there."""
-        file = self.open[name]
-        if file.chunks or file.sha256 is None:
-            return
-        self.account.take(name, file.found, file.part, file.sha256)
-        del self.open[name]
+    def _settle(self) -> None:
+        """Take files into account that are there in full, and whose turn it is."""
+        while self.open:
+            name, file = next(iter(self.open.items()))
+            if file.chunks or file.digests is None:
+                return
+            try:
+                self.account.take(name, file.found, file.sum.total(), file.digests)
+            except InputError as error:
+                self._drop(name, error)
+                continue
+            del self.open[name]
 
     def _drop(self, name: str, error: InputError) -> None:
+        """Leave a bad file out, or stop."""
+        if not self.reading.skip_bad:
+            raise error
         file = self.open.pop(name, None)
         self.account.skip(name, error, None if file is None else file.found)
         self.begun = deque(job for job in self.begun if job.file != name)
@@ -293,8 +329,8 @@ class _OpenFile:
 
     found: Survey
     entries: int
-    part: Partial = field(default_factory=Partial)
-    sha256: str | None = None
+    sum: PairwiseSum = field(default_factory=PairwiseSum)
+    digests: Mapping[str, str] | None = None
     chunks: int = 0
 
 

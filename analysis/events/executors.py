@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import (
     BrokenExecutor,
     CancelledError,
     Executor,
+    Future,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
+    wait,
 )
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+from weakref import WeakSet
 
 from nuem.inputs.errors import InputError
 
-__all__ = ["Place", "died", "executor"]
+__all__ = ["Place", "Workers", "attempt", "died", "executor", "outcome"]
 
 #: A task that was on a worker that died is done again this many times.
 RETRIES = 3
+#: Seconds that answers of dask workers are waited for when the work is given up.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,32 @@ class Place:
             )
 
 
+def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function for `outcome`, on a worker.
+
+    What is wrong with a file is its result: dask would try again, and log a traceback.
+    """
+    try:
+        return call(*arguments)
+    except InputError as error:
+        return error
+
+
+def outcome(future: Future[Any]) -> Any:
+    """Return the result of an `attempt`, or raise what was wrong.
+
+    Examples
+    --------
+    >>> with ThreadPoolExecutor(1) as pool:
+    ...     outcome(pool.submit(attempt, max, 1, 2))
+    2
+    """
+    result = future.result()
+    if isinstance(result, InputError):
+        raise result
+    return result
+
+
 def died(error: BaseException) -> bool:
     """Whether an error is the end of a worker, and none of its work.
 
@@ -65,14 +96,43 @@ def died(error: BaseException) -> bool:
     )
 
 
+class Workers(Protocol):
+    """What takes work, and gives futures of the standard library for it."""
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """Have a call done."""
+        ...
+
+
+class _Cluster:
+    """The workers of a dask cluster, and what they are still to answer."""
+
+    def __init__(self, client: Any) -> None:
+        self._pool = client.get_executor(retries=RETRIES)
+        self._asked: WeakSet[Future[Any]] = WeakSet()
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        future: Future[Any] = self._pool.submit(call, *arguments)
+        self._asked.add(future)
+        return future
+
+    def stop(self) -> None:
+        """Let the few chunks come that are under way, and give up what takes long.
+
+        Work that is cancelled, and answers to nobody, would be logged as errors.
+        """
+        wait(list(self._asked), timeout=_PATIENCE)
+        self._pool.shutdown(wait=False)
+
+
 @contextlib.contextmanager
-def executor(place: Place) -> Iterator[tuple[Executor, int]]:
+def executor(place: Place) -> Iterator[tuple[Workers, int]]:
     """Start the workers.
 
     Yields
     ------
-    executor : Executor
-        Gives futures of the standard library.
+    workers : Workers
+        Give futures of the standard library.
     window : int
         How many tasks to have under way, so that no worker waits.
 
@@ -85,11 +145,11 @@ def executor(place: Place) -> Iterator[tuple[Executor, int]]:
     if place.kind == "dask":
         with _client(place) as client:
             cores = sum(client.nthreads().values())
-            pool = client.get_executor(retries=RETRIES)
+            cluster = _Cluster(client)
             try:
-                yield pool, 8 * max(cores, 1)
+                yield cluster, 8 * max(cores, 1)
             finally:
-                pool.shutdown(wait=False)
+                cluster.stop()
         return
     if place.kind == "processes":
         # threads of the parent and a fork do not go together

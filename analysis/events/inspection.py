@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nuem.analysis.events.identity import NORMAL
-from nuem.analysis.events.plan import EventPlan
+from nuem.analysis.events.localfile import Stamp
+from nuem.analysis.events.plan import EventPlan, Friend
 from nuem.analysis.events.rootfile import OpenFile, open_file, open_tree, reading
 from nuem.analysis.events.runlist import PowerHistory
 from nuem.analysis.events.runs import Runs, read_runs
@@ -38,6 +39,9 @@ class FileInfo:
         Type of each branch that the plan reads, by ``tree: branch``.
     stored : mapping of str to mapping of str to Stored
         Where those branches of each tree lie that need not be read by uproot.
+    stamps : mapping of str to Stamp
+        What each later opening must find: by path, of the file itself and of those
+        of its friends.
     """
 
     entries: Mapping[str, int]
@@ -46,6 +50,7 @@ class FileInfo:
     friends: Mapping[str, frozenset[str]] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     stored: Mapping[str, Mapping[str, Stored]] = field(default_factory=dict)
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
 
     def within(self, tree: str, first: int, last: int) -> FileInfo:
         """Return what is needed to read a range of entries of one of the trees."""
@@ -98,10 +103,15 @@ def _inspect(
         )
     told = set(listed[0]) - {"run", "good"} if listed else set()
     inherited = set() if runs is None else set(runs.columns) - {plan.layout.run}
-    joined = {
-        f"{friend.name}.{column}": (friend.name, column)
+    stamps = {str(file.path): file.stamp}
+    beside = {
+        friend.name: _look_at(friend, file, plan.run_columns(), stamps)
         for friend in plan.friends
-        for column in describe_tree(friend.path(file.path), friend.tree).branches
+    }
+    joined = {
+        f"{name}.{column}": (name, column)
+        for name, friend in beside.items()
+        for column in friend.branches
     }
     entries, branches = {}, {}
     friends: dict[str, set[str]] = {friend.name: set() for friend in plan.friends}
@@ -135,29 +145,60 @@ def _inspect(
             friend, column = joined[name]
             friends[friend].add(column)
         entries[tree], branches[tree] = info.entries, own
-    _check_friends(plan, file, entries)
+    _check_friends(plan, file, entries, beside)
     types = {
         f"{tree}: {name}": kind
         for tree, names in branches.items()
         for name, kind in column_types(file, tree, names).items()
+    }
+    types |= {
+        f"{name}.{column}": beside[name].types[column]
+        for name, columns in friends.items()
+        for column in columns
     }
     used = {name: frozenset(columns) for name, columns in friends.items()}
     stored = {}
     for tree, names in branches.items():
         with open_tree(file, tree) as opened, reading(file, tree):
             stored[tree] = stored_columns(opened, names)
-    return FileInfo(entries, branches, runs, used, types, stored)
+    return FileInfo(entries, branches, runs, used, types, stored, stamps)
 
 
-def _check_friends(plan: EventPlan, file: OpenFile, entries: Mapping[str, int]) -> None:
+class _Beside(NamedTuple):
+    """A friend: its file, and what is in it; types of what the plan asks for."""
+
+    path: str
+    entries: int
+    branches: frozenset[str]
+    types: Mapping[str, str]
+
+
+def _look_at(
+    friend: Friend, file: OpenFile, asked: Collection[str], stamps: dict[str, Stamp]
+) -> _Beside:
+    path = friend.path(file.path)
+    source = file if friend.file is None else path
+    with open_file(source, stamps.get(path)) as opened:
+        stamps[path] = opened.stamp
+        info = describe_tree(opened, friend.tree)
+        own = {column for column in info.branches if f"{friend.name}.{column}" in asked}
+        types = column_types(opened, friend.tree, own)
+    return _Beside(path, info.entries, info.branches, types)
+
+
+def _check_friends(
+    plan: EventPlan,
+    file: OpenFile,
+    entries: Mapping[str, int],
+    beside: Mapping[str, _Beside],
+) -> None:
     if plan.friends and len(plan.trees) > 1:
         raise InputError(
             "friends of several trees of events", field="events.friends",
             found=", ".join(plan.trees), expected="one tree",
         )  # fmt: skip
     for friend in plan.friends:
-        path = friend.path(file.path)
-        found = describe_tree(path, friend.tree).entries
+        path, found = beside[friend.name].path, beside[friend.name].entries
         for tree, count in entries.items():
             if found != count:
                 raise InputError(

@@ -73,7 +73,7 @@ def load(
         If the file does not hold what the plan needs.
     """
     path = file.path if isinstance(file, OpenFile) else file
-    with _descriptor(file) as descriptor:
+    with _descriptor(file, info) as descriptor:
         arrays: dict[str, Any] = dict(
             read_stored(
                 descriptor, info.stored.get(tree, {}), first, last, path, memory
@@ -81,7 +81,7 @@ def load(
         )
     others = info.branches[tree] - set(arrays)
     if others or any(info.friends.values()):
-        with open_file(file) as opened:
+        with open_file(file, info.stamps.get(str(path))) as opened:
             arrays |= _by_uproot(plan, opened, others, first, last, tree, info)
     run, half = None, None
     if plan.needs_run(tree) or info.runs is not None:
@@ -104,11 +104,11 @@ def load(
 
 
 @contextmanager
-def _descriptor(file: str | Path | OpenFile) -> Iterator[int]:
+def _descriptor(file: str | Path | OpenFile, info: FileInfo) -> Iterator[int]:
     if isinstance(file, OpenFile):
         yield file.descriptor
         return
-    with open_bytes(file) as (descriptor, _):
+    with open_bytes(file, info.stamps.get(str(file))) as (descriptor, _):
         yield descriptor
 
 
@@ -126,7 +126,9 @@ def _by_uproot(
     for friend in plan.friends:
         if columns := info.friends[friend.name]:
             source = file if friend.file is None else friend.path(file.path)
-            joined = read(source, friend.tree, columns, first, last)
+            before = None if friend.file is None else info.stamps[str(source)]
+            with open_file(source, before) as opened:
+                joined = read(opened, friend.tree, columns, first, last)
             arrays |= {f"{friend.name}.{name}": x for name, x in joined.items()}
     return arrays
 

@@ -13,7 +13,7 @@ from nuem.analysis.events.plan import EventPlan, Key
 if TYPE_CHECKING:
     import hist
 
-__all__ = ["Partial", "empty_hist"]
+__all__ = ["PairwiseSum", "Partial", "empty_hist"]
 
 #: Exact sums of the weights and of their squares, over all bins with the flow.
 Sums = tuple[ExactSum, ExactSum]
@@ -79,6 +79,47 @@ class Partial:
             sums,
             _add(self.by_run, other.by_run),
         )
+
+
+@dataclass(frozen=True)
+class PairwiseSum:
+    """Parts that are added up as a tree: two and two, then four and four, and so on.
+
+    Parameters
+    ----------
+    count : int
+        Parts that were added.
+    levels : tuple of Partial
+        Sums of as many parts as the bits of `count` stand for, the largest first.
+
+    Examples
+    --------
+    >>> total = PairwiseSum()
+    >>> for events in (1, 2, 3, 4, 5):
+    ...     total = total.plus(Partial(events=events))
+    >>> [level.events for level in total.levels], total.total().events
+    ([10, 5], 15)
+    """
+
+    count: int = 0
+    levels: tuple[Partial, ...] = ()
+
+    def plus(self, part: Partial) -> PairwiseSum:
+        """Add one part."""
+        levels, left = list(self.levels), self.count
+        while left & 1:
+            part = levels.pop() + part
+            left >>= 1
+        return PairwiseSum(self.count + 1, (*levels, part))
+
+    def total(self) -> Partial:
+        """Return the sum."""
+        if not self.levels:
+            return Partial()
+        *rest, total = self.levels
+        for level in reversed(rest):
+            total = level + total
+        return total
 
 
 def empty_hist(plan: EventPlan, channel: str) -> hist.Hist[Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nuem.analysis.events.localfile import Stamp, open_regular
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 
@@ -16,6 +17,11 @@ __all__ = ["OpenFile", "open_bytes", "open_file", "open_tree", "reading", "tree_
 
 _RNTUPLES = ("ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 _TREES = ("TTree", "TNtuple", "TNtupleD", "TChain", *_RNTUPLES)
+#: Header of a file (ROOT, TFile): version, where the first record begins, and the end,
+#: which large files have in 64 bits.
+_HEADER = {False: struct.Struct(">4xiii"), True: struct.Struct(">4xiiq")}
+_LARGE = 1_000_000
+_BEGIN = 100
 
 
 class OpenFile:
@@ -29,11 +35,16 @@ class OpenFile:
         The directory at the top of the file.
     descriptor : int
         Of the file, for reading its bytes.
+    stamp : Stamp
+        What the next opening must find.
     """
 
-    def __init__(self, path: str | Path, root: Any, descriptor: int) -> None:
+    def __init__(
+        self, path: str | Path, root: Any, descriptor: int, stamp: Stamp
+    ) -> None:
         self.path = path
         self.descriptor = descriptor
+        self.stamp = stamp
         self._root = root
         self._trees: dict[str, Any] = {}
         with reading(path, None):
@@ -63,9 +74,12 @@ class OpenFile:
             expected = "one of " + shorten(", ".join(self.trees), 400)
         kind = self.classes.get(name)
         if kind is None:
+            there = sorted(f"{n} ({kind})" for n, kind in self.classes.items())
             raise InputError(
-                "no such tree", file=self.path, field=name, expected=expected
-            )
+                "no such tree", file=self.path, field=name, expected=expected,
+                found=None if self.trees else "no trees"
+                + (f", but {shorten(', '.join(there), 200)}" if there else ""),
+            )  # fmt: skip
         if kind not in _TREES:
             raise InputError(
                 "not a tree", file=self.path, field=name, found=kind, expected=expected
@@ -85,8 +99,14 @@ def reading(file: str | Path | OpenFile, field: str | None) -> Iterator[None]:
     """
     try:
         yield
-    except (InputError, MemoryError):
+    except InputError:
         raise
+    except MemoryError as error:  # damaged sizes ask for more than any machine has
+        raise InputError(
+            "the file is damaged, or its pieces do not fit in memory", file=file,
+            field=field, found=shorten(str(error) or "no memory", 160),
+            expected="a complete ROOT file",
+        ) from error  # fmt: skip
     except FileNotFoundError as error:  # it went since its first bytes were looked at
         raise InputError(
             "no such file", file=file, field=field, expected="a ROOT file"
@@ -102,13 +122,17 @@ def reading(file: str | Path | OpenFile, field: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def open_file(file: str | Path | OpenFile) -> Iterator[OpenFile]:
+def open_file(
+    file: str | Path | OpenFile, before: Stamp | None = None
+) -> Iterator[OpenFile]:
     """Open a ROOT file for reading, with errors of one line.
 
     Parameters
     ----------
     file : str, Path or OpenFile
         ROOT file on a local disk; one that is open is handed on as it is.
+    before : Stamp, optional
+        Of an earlier opening, which must have been of the same file.
 
     Yields
     ------
@@ -117,14 +141,15 @@ def open_file(file: str | Path | OpenFile) -> Iterator[OpenFile]:
     Raises
     ------
     InputError
-        If there is no such file, or it is not a complete ROOT file.
+        If there is no such file, it is not a complete ROOT file, or it changes.
     """
     if isinstance(file, OpenFile):
         yield file
         return
     import uproot
 
-    with open_bytes(file) as (descriptor, size):
+    with open_bytes(file, before) as (descriptor, stamp):
+        _check_end(file, descriptor, stamp.size)
         with reading(file, None):
             # plain reads: a memory map of a file that shrinks would end the process;
             # no caches: each range is read once, and they would keep it in memory
@@ -136,48 +161,48 @@ def open_file(file: str | Path | OpenFile) -> Iterator[OpenFile]:
                 array_cache=None,
             )
         with root:
-            end = root.file.fEND
-            if size < end:  # uproot notices only if it needs what is missing
-                raise InputError(
-                    "the file is truncated",
-                    file=file,
-                    found=f"{size} bytes",
-                    expected=f"{end} bytes",
-                )
-            yield OpenFile(file, root, descriptor)
+            # uproot has opened it by its name once more
+            with open_regular(file, stamp):
+                pass
+            yield OpenFile(file, root, descriptor, stamp)
+
+
+def _check_end(file: str | Path, descriptor: int, size: int) -> None:
+    """Check that nothing is missing; uproot notices only if it needs it."""
+    expected = f"{_BEGIN} bytes or more"
+    if size >= _BEGIN:
+        head = os.pread(descriptor, _BEGIN, 0)
+        version, begin, end = _HEADER[False].unpack_from(head)
+        if version >= _LARGE:
+            *_, end = _HEADER[True].unpack_from(head)
+        if size >= end or begin != _BEGIN:  # if it is no header, uproot will say so
+            return
+        expected = f"the {end} bytes that its header tells of"
+    raise InputError(
+        "the file is truncated", file=file, found=f"{size} bytes", expected=expected
+    )
 
 
 @contextmanager
-def open_bytes(file: str | Path) -> Iterator[tuple[int, int]]:
+def open_bytes(
+    file: str | Path, before: Stamp | None = None
+) -> Iterator[tuple[int, Stamp]]:
     """Open a file that begins like a ROOT file, with errors of one line.
 
     Yields
     ------
     descriptor : int
         For reading at any place.
-    size : int
-        Bytes of the file.
+    stamp : Stamp
+        For the next opening.
 
     Raises
     ------
     InputError
-        If there is no such file, or it does not begin like a ROOT file.
+        As `open_regular`, or if it does not begin like a ROOT file.
     """
     expected = "a ROOT file"
-    try:
-        descriptor = os.open(file, os.O_RDONLY)
-    except FileNotFoundError as error:
-        raise InputError("no such file", file=file, expected=expected) from error
-    except OSError as error:
-        raise InputError(
-            "cannot be read", file=file, found=error.strerror, expected=expected
-        ) from error
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise InputError(
-                "cannot be read", file=file, found="a directory", expected=expected
-            )
+    with open_regular(file, before) as (descriptor, stamp):
         try:
             magic = os.pread(descriptor, 4, 0)
         except OSError as error:
@@ -189,9 +214,7 @@ def open_bytes(file: str | Path) -> Iterator[tuple[int, int]]:
             raise InputError(
                 "not a ROOT file", file=file, found=found, expected=expected
             )
-        yield descriptor, status.st_size
-    finally:
-        os.close(descriptor)
+        yield descriptor, stamp
 
 
 @contextmanager

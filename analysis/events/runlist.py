@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nuem.analysis.events.localfile import refuse_remote
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import sha256_file
 from nuem.inputs.yaml import read_yaml, scalar
@@ -119,6 +120,7 @@ def expand(patterns: Sequence[str | Path]) -> tuple[str, ...]:
     """
     files: list[str] = []
     for pattern in map(str, patterns):
+        refuse_remote(pattern)
         if Path(pattern).exists() or not glob.has_magic(pattern):
             files.append(pattern)
         elif found := sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207
@@ -157,6 +159,7 @@ def read_run_list(path: str | Path) -> RunList:
                 raise InputError(
                     "incomplete run", file=path, field=where, expected=name
                 )
+        refuse_remote(str(entry["file"]))
         file = expand([path.parent / str(entry["file"])])
         if len(file) > 1:
             raise InputError(

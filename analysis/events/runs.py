@@ -19,6 +19,9 @@ from nuem.inputs.grammar import shorten
 
 __all__ = ["Layout", "Runs", "read_runs"]
 
+#: Part by which a live time may be longer than the real time, as both are rounded.
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -39,6 +42,10 @@ class Layout:
     parallel : str, optional
         Column of the runs with the number of a detector that takes runs of its own:
         runs of different ones may have the same number and the same time.
+    real_time : Expression, optional
+        Of columns of the runs: seconds from begin to end (``stop - start``), in which
+        runs must not overlap and the power is averaged. By default the live time,
+        which is shorter by the dead time.
     """
 
     runs: str | None = "runs"
@@ -46,12 +53,14 @@ class Layout:
     live_time: Expression = field(default_factory=lambda: parse("live_time_s"))
     start: str = "start"
     parallel: str | None = None
+    real_time: Expression | None = None
 
     @property
     def columns(self) -> frozenset[str]:
         """Columns that the runs must have, beside the run number."""
         parallel = set() if self.parallel is None else {self.parallel}
-        return frozenset({self.start} | parallel | self.live_time.names)
+        real = frozenset() if self.real_time is None else self.real_time.names
+        return frozenset({self.start} | parallel | self.live_time.names | real)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +81,8 @@ class Runs:
         Whether a run is used; what a run list leaves out or calls bad is not.
     stream : ndarray of int64, shape (runs,)
         Which of the detectors with runs of their own; 0 for all of them together.
+    real_time_s : ndarray of float64, shape (runs,), or None
+        From begin to end, in seconds; None where only the live time is known.
     """
 
     file: str
@@ -81,6 +92,7 @@ class Runs:
     columns: Mapping[str, npt.NDArray[np.generic]]
     good: npt.NDArray[np.bool_]
     stream: npt.NDArray[np.int64]
+    real_time_s: npt.NDArray[np.float64] | None = None
 
     def rows(
         self, run: npt.NDArray[np.signedinteger[Any]]
@@ -169,6 +181,19 @@ def read_runs(
     live = np.broadcast_to(
         np.asarray(layout.live_time(table), np.float64), number.shape
     )
+    real = None
+    if layout.real_time is not None:
+        real = np.broadcast_to(
+            np.asarray(layout.real_time(table), np.float64), number.shape
+        )
+        short = ~(real >= live - _ROUNDING * (1 + np.abs(live)))
+        if (short & good).any():
+            first = np.flatnonzero(short & good)[0]
+            raise InputError(
+                "bad time", file=file, field=f"{where}: {layout.real_time}",
+                found=f"{real[first]} in run {number[first]}",
+                expected=f"the live time, {live[first]} s, or more",
+            )  # fmt: skip
     for name, values, bad, expected in (
         (str(layout.live_time), live, ~(np.isfinite(live) & (live >= 0)), "seconds >= 0"),
         (layout.start, start, ~np.isfinite(start), "seconds"),
@@ -185,7 +210,9 @@ def read_runs(
     if power is not None:
         table[POWER] = np.zeros(len(number))
         try:
-            table[POWER][good] = power.mean(start[good], live[good])
+            table[POWER][good] = power.mean(
+                start[good], (live if real is None else real)[good]
+            )
         except InputError as error:
             raise InputError(str(error), file=file) from error
     stream = np.zeros(len(number), np.int64)
@@ -205,7 +232,7 @@ def read_runs(
     ordered = {name: column[order] for name, column in table.items()}
     return Runs(
         str(file), number, live[order], start[order], ordered, good[order],
-        stream[order],
+        stream[order], None if real is None else real[order],
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 #: Name of the form of the files, with its version.
-SCHEMA = "nuem-histograms-2"
+SCHEMA = "nuem-histograms-3"
 
 
 #: Plain numbers of the result, the fraction last.
@@ -58,6 +58,9 @@ class RunRecord:
         Mean power of the source, relative to the nominal one.
     accepted : tuple of int
         Events in the histogram of each of these channels.
+    real_time_s : float, optional
+        From begin to end in seconds; where nothing tells, it is taken to be the live
+        time, and cannot be shorter.
     """
 
     number: int
@@ -67,6 +70,13 @@ class RunRecord:
     stream: int = 0
     power: float | None = None
     accepted: tuple[int, ...] = ()
+    real_time_s: float | None = None
+
+    @property
+    def stop_s(self) -> float:
+        """The end, in seconds."""
+        real = self.live_time_s if self.real_time_s is None else self.real_time_s
+        return self.start_s + real
 
 
 @dataclass(frozen=True)
@@ -84,12 +94,21 @@ class FileRecord:
         Entries of each tree of events.
     runs : tuple of RunRecord, or None
         Its runs; None where neither the file nor a list tells.
+    types : mapping of str to str
+        Type of each branch that was read, by ``tree: branch``.
+    friends : tuple of FileRecord
+        The files of trees that are joined to it, with the entries of these.
+    size_and_mtime_ns : (int, int), optional
+        Without a sha256: bytes of the file, and when it was last written.
     """
 
     path: str
     sha256: str
     entries: Mapping[str, int]
     runs: tuple[RunRecord, ...] | None = None
+    types: Mapping[str, str] = field(default_factory=dict)
+    friends: tuple[FileRecord, ...] = ()
+    size_and_mtime_ns: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,8 +170,9 @@ class Histograms:
         Runs that a channel asks for and no file has.
     fraction : float
         Part of the live time of the runs that the events stand for.
-    notes : tuple of str
-        What the reading of the files had to say; part of the warnings.
+    unread : tuple of str, or None
+        Files of the manifest that are not among those read or skipped; None without
+        a manifest.
     """
 
     hists: Mapping[str, hist.Hist[Any]]
@@ -172,7 +192,7 @@ class Histograms:
     other_half: int = 0
     absent_runs: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     fraction: float = 1.0
-    notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] | None = None
 
 
 def to_document(histograms: Histograms) -> dict[str, Any]:
@@ -197,7 +217,7 @@ def to_document(histograms: Histograms) -> dict[str, Any]:
         },
         **{name: getattr(histograms, name) for name in _NUMBERS},
         "absent_runs": dict(histograms.absent_runs),
-        "notes": list(histograms.notes),
+        "unread": None if histograms.unread is None else list(histograms.unread),
     }
     plain: dict[str, Any] = json.loads(
         json.dumps(document, default=uhi.io.json.default, allow_nan=False)
@@ -279,10 +299,10 @@ def _check(document: Mapping[str, Any], path: str | Path) -> Histograms:
         absent = {k: tuple(map(int, v)) for k, v in document[part].items()}
         part = "power"
         power = {name: float(value) for name, value in document[part].items()}
+        part = "unread"
+        unread = None if document[part] is None else tuple(map(str, document[part]))
         part = "warnings"
-        warnings, notes = (
-            tuple(str(line) for line in document[name]) for name in (part, "notes")
-        )
+        warnings = tuple(str(line) for line in document[part])
         part = "provenance"
         made = dict(document[part])
         part = ", ".join(_NUMBERS)
@@ -291,7 +311,7 @@ def _check(document: Mapping[str, Any], path: str | Path) -> Histograms:
             raise ValueError("counts that are none")
         return Histograms(
             hists, live, flow, runs, files, warnings, made, skipped, power, variations,
-            weighted, absent_runs=absent, notes=notes, **numbers,
+            weighted, absent_runs=absent, unread=unread, **numbers,
         )  # fmt: skip
     # whatever a damaged document raises in hist and boost-histogram
     except Exception as error:
@@ -319,12 +339,15 @@ def _histogram(document: Any) -> hist.Hist[Any]:
 
 
 def _file(record: Any) -> FileRecord:
-    runs = record["runs"]
+    runs, stamp = record["runs"], record["size_and_mtime_ns"]
     return FileRecord(
         str(record["path"]),
         str(record["sha256"]),
         dict(record["entries"]),
         None if runs is None else tuple(_run(run) for run in runs),
+        {str(branch): str(kind) for branch, kind in record["types"].items()},
+        tuple(_file(friend) for friend in record["friends"]),
+        None if stamp is None else (int(stamp[0]), int(stamp[1])),
     )
 
 

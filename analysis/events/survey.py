@@ -12,8 +12,8 @@ from nuem.analysis.events.chunks import MEMORY_BUDGET, chunk_edges
 from nuem.analysis.events.fill import fill
 from nuem.analysis.events.inspection import FileInfo, inspect_file
 from nuem.analysis.events.livetime import runs_of
-from nuem.analysis.events.manifest import file_digest
-from nuem.analysis.events.partial import Partial
+from nuem.analysis.events.localfile import Stamp, file_digest
+from nuem.analysis.events.partial import PairwiseSum, Partial
 from nuem.analysis.events.plan import EventPlan
 from nuem.analysis.events.rootfile import open_file
 from nuem.analysis.events.runlist import PowerHistory
@@ -21,7 +21,7 @@ from nuem.analysis.events.store import RunRecord
 from nuem.analysis.events.stored import Memory
 from nuem.inputs.errors import InputError
 
-__all__ = ["Chunking", "Survey", "Task", "count_task", "survey"]
+__all__ = ["Chunking", "Survey", "Task", "count_task", "digest_task", "survey"]
 
 
 class _OfThread(threading.local):
@@ -81,15 +81,18 @@ class Survey:
         The chunks that are still to be read.
     part : Partial, optional
         The counts of a small file, which was read in the same go.
-    sha256 : str, optional
-        Of a small file; empty if it is not asked for.
+    digests : mapping of str to str, optional
+        The sha256 of a small file and of its friends, as `digest_task` returns them.
+    error : InputError, optional
+        What is wrong with the events of a small file.
     """
 
     info: FileInfo
     runs: tuple[RunRecord, ...] | None
     tasks: tuple[Task, ...]
     part: Partial | None = None
-    sha256: str | None = None
+    digests: Mapping[str, str] | None = None
+    error: InputError | None = None
 
 
 def survey(
@@ -124,15 +127,28 @@ def survey(
         runs = _run_records(plan, info)
         if len(tasks) > len(plan.trees):
             return Survey(info, runs, tuple(tasks))
-        part = Partial()
-        for task in tasks:
-            part += fill(
-                plan, opened, task.first, task.last, task.tree,
-                info=info, fused=chunking.fused,
-            )  # fmt: skip
+        try:
+            total = PairwiseSum()
+            for task in tasks:
+                part = fill(
+                    plan, opened, task.first, task.last, task.tree,
+                    info=info, fused=chunking.fused,
+                )  # fmt: skip
+                total = total.plus(part)
+        except InputError as error:  # what is known of it is reported nevertheless
+            return Survey(info, runs, (), error=error)
     del opened
     gc.collect(0)  # the objects of a file refer to each other
-    return Survey(info, runs, (), part, file_digest(file) if digest else "")
+    try:
+        digests = digest_task(info.stamps) if digest else {}
+    except InputError as error:
+        return Survey(info, runs, (), error=error)
+    return Survey(info, runs, (), total.total(), digests)
+
+
+def digest_task(files: Mapping[str, Stamp]) -> dict[str, str]:
+    """Return the sha256 of files that were opened before."""
+    return {file: file_digest(file, stamp) for file, stamp in files.items()}
 
 
 def count_task(
@@ -161,13 +177,16 @@ def _run_records(plan: EventPlan, info: FileInfo) -> tuple[RunRecord, ...] | Non
         power = runs.columns[plan.power].astype(float).tolist()
     table = zip(
         runs.number.tolist(), runs.start_s.tolist(), runs.live_time_s.tolist(),
-        runs.stream.tolist(), power, runs.good.tolist(), strict=True,
+        runs.stream.tolist(), power, runs.good.tolist(),
+        [None] * len(power) if runs.real_time_s is None else runs.real_time_s.tolist(),
+        strict=True,
     )  # fmt: skip
     return tuple(
         RunRecord(
             number, start, live,
             tuple(name for name, mask in masks.items() if mask[i]), stream, at,
+            real_time_s=real,
         )
-        for i, (number, start, live, stream, at, good) in enumerate(table)
+        for i, (number, start, live, stream, at, good, real) in enumerate(table)
         if good
     )  # fmt: skip

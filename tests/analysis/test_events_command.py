@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +166,90 @@ def test_an_interrupted_call_goes_on(
     assert calls[3:] == ["e2.root", "e3.root"]
     assert read("h.json") == whole
     assert not Path("h.json.part").exists()
+
+
+def test_a_terminated_call_goes_on(
+    nuem: Nuem, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch system that ends the job loses what is under way, and no more."""
+    assert nuem("histogram", experiment, "e*.root", "-o", "h.json").code == 0
+    whole = Path("h.json").read_bytes()
+    Path("h.json").unlink()
+    from nuem.analysis.events import execute
+
+    take = execute.Account.take
+    calls = []
+
+    def terminate(self: Any, *arguments: Any) -> None:
+        calls.append(arguments[0])
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        take(self, *arguments)
+
+    monkeypatch.setattr(execute.Account, "take", terminate)
+    answer = nuem("histogram", experiment, "e*.root", "-o", "h.json")
+    assert answer.code == 143
+    assert "what is done is in h.json.part: call again" in answer.err
+    assert answer.err.splitlines()[-1] == "nuem: terminated"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    answer = nuem("histogram", experiment, "e*.root", "-o", "h.json")
+    assert "going on after 2 files" in answer.err
+    assert Path("h.json").read_bytes() == whole
+
+
+def test_an_error_keeps_what_is_done(
+    nuem: Nuem, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same call goes on when the input is mended, and without a file of nothing."""
+    whole = Path("e2.root").read_bytes()
+    Path("e2.root").write_bytes(whole[:-50])
+    from nuem.analysis.events import execute
+
+    take, taken = execute.Account.take, []
+
+    def once(self: Any, name: str, *arguments: Any) -> None:
+        taken.append(name)
+        take(self, name, *arguments)
+
+    monkeypatch.setattr(execute.Account, "take", once)
+    how = ("histogram", experiment, "e*.root", "-o", "h.json", "--workers", "1")
+    answer = nuem(*how)
+    assert answer.code == 2
+    assert "e2.root: the file is truncated" in answer.error
+    assert Path("h.json.part").exists()
+    assert taken == ["e0.root", "e1.root"]
+    Path("e2.root").unlink()
+    answer = nuem(*how)
+    assert answer.code == 0, answer.err
+    assert "going on after 2 files" in answer.err
+    assert taken == ["e0.root", "e1.root", "e3.root"]
+    assert [f["path"] for f in read("h.json")["files"]] == taken
+
+
+def test_what_is_not_asked_for_any_more_is_said(
+    nuem: Nuem, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nuem.analysis.events import execute
+
+    Path("e1.root").write_bytes(Path("e1.root").read_bytes()[:-50])
+    take = execute.Account.take
+
+    def interrupt(self: Any, name: str, *arguments: Any) -> None:
+        if name == "e3.root":
+            raise KeyboardInterrupt
+        take(self, name, *arguments)
+
+    monkeypatch.setattr(execute.Account, "take", interrupt)
+    how = ("histogram", experiment, "-o", "h.json", "--skip-bad")
+    assert nuem(*how, "e*.root").code == 130
+    monkeypatch.setattr(execute.Account, "take", take)
+    answer = nuem(*how, "e0.root", "e2.root", "e3.root")
+    assert answer.code == 0, answer.err
+    assert (
+        "nuem: e1.root: not asked for any more, of no account in h.json" in answer.err
+    )
+    assert read("h.json")["skipped"] == []
 
 
 def test_an_interrupted_run_goes_on(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +70,36 @@ def test_a_dask_cluster(weighted: EventPlan, files: list[str]) -> None:
         Path(files[3]).write_bytes(b"")
         with pytest.raises(InputError, match=r"d.root: not a ROOT file"):
             histogram(weighted, files, Reading(place, CUT))
+
+
+def test_an_error_on_a_cluster_is_one_line(files: list[str]) -> None:
+    """Answers that come too late are not logged as errors."""
+    pytest.importorskip("distributed")
+    Path(files[2]).write_bytes(b"")
+    script = f"""
+from nuem.analysis.events import *
+from nuem.analysis.events.runs import Layout
+from nuem.inputs.errors import InputError
+from nuem.inputs.expressions import parse
+if __name__ == "__main__":
+    plan = EventPlan(
+        (ChannelSpec("all"),), (Observable("E", parse("adc"), (0.0, 1e3), "keV"),),
+        layout=Layout(),
+    )
+    try:
+        histogram(
+            plan, {files!r}, Reading(Place("dask", workers=3), Chunking(entries=5))
+        )
+    except InputError as error:
+        print(error)
+"""
+    path = Path(files[0]).with_name("script.py")
+    path.write_text(script)
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(f"{files[2]}: not a ROOT file")
+    assert done.stderr == ""
 
 
 def test_no_cluster(plan: EventPlan, files: list[str]) -> None:

@@ -218,9 +218,9 @@ def test_manifests_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     for document, message in (
         ([], "schema: not a manifest: found none"),
-        ({"schema": "other"}, "found 'other', expected nuem-manifest-1"),
-        ({"schema": "nuem-manifest-1"}, "the manifest is damaged"),
-        ({"schema": "nuem-manifest-1", "files": [{"path": "a"}]}, "damaged"),
+        ({"schema": "other"}, "found 'other', expected nuem-manifest-2"),
+        ({"schema": "nuem-manifest-2"}, "the manifest is damaged"),
+        ({"schema": "nuem-manifest-2", "files": [{"path": "a"}]}, "damaged"),
     ):
         path.write_text(json.dumps(document))
         with pytest.raises(InputError, match=message):
@@ -270,8 +270,8 @@ def test_a_clock_that_runs_back(write: Write, plan: EventPlan) -> None:
         histogram(plan, [path])
     assert str(caught.value) == (
         f"{path}: run 4: runs overlap in time: a clock runs back, or runs are there"
-        " twice: found a begin 992 s before the live time of run 2 is over, expected"
-        " one run after the other"
+        " twice: found a begin 992 s before run 2 is over, expected one run after the"
+        " other"
     )
     # detectors that take runs of their own may do so at the same time
     table["crate"] = np.array([0, 0, 0, 1, 1], "i4")
@@ -287,7 +287,9 @@ def test_runs_that_overlap_in_two_files(write: Write, plan: EventPlan) -> None:
     late = runs(11)
     late["start"] = runs()["start"] + 500
     two = write("b.root", {"events": events(first_run=11), "runs": late})
-    with pytest.raises(InputError, match=rf"b.root: run 11: .* of run 1 of {one} is"):
+    with pytest.raises(
+        InputError, match=rf"b.root: run 11: .* before run 1 of {one} is"
+    ):
         histogram(plan, [one, two])
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 import uproot
 
+from nuem.analysis.events import expand, read_run_list
 from nuem.analysis.events.chunks import chunk_edges
+from nuem.analysis.events.rootfile import reading
 from nuem.analysis.events.source import describe_tree, read
 from nuem.inputs.errors import InputError
 
@@ -106,13 +109,40 @@ def test_files_that_cannot_be_read(tmp_path: Path, write: Write) -> None:
     path.write_bytes(b"PK\x03\x04 a zip file")
     one_line(path, "not a ROOT file: found the first bytes b'PK")
     path.write_bytes(b"root")
+    one_line(path, "truncated: found 4 bytes, expected 100 bytes or more")
+    path.write_bytes(b"root of all evil" + bytes(200))
     one_line(path, "damaged")
     whole = Path(write("b.root", {"t": events(500)})).read_bytes()
-    for size in (400, len(whole) // 2, len(whole) - 1):
+    for size in (120, 400, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
-        one_line(path, "truncated" if size > 400 else "")
+        one_line(
+            path, f"the file is truncated: found {size} bytes, expected the"
+            f" {len(whole)} bytes that its header tells of",
+        )  # fmt: skip
     path.write_bytes(whole[:60] + b"\xff" * 150 + whole[210:])
     one_line(path, "damaged", "expected a complete ROOT file")
+
+
+def test_what_is_no_regular_file_does_not_hang(tmp_path: Path) -> None:
+    pipe, plug = tmp_path / "pipe.root", tmp_path / "plug.root"
+    os.mkfifo(pipe)
+    one_line(pipe, "cannot be read: found a pipe, expected a ROOT file")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(plug))
+        one_line(plug, "cannot be read: found a socket")
+    one_line("/dev/zero", "cannot be read: found a device")
+
+
+def test_addresses_are_refused_by_name(tmp_path: Path) -> None:
+    for address in ("root://eos.cern.ch//eos/a.root", "https://example.org/a.root?x=1"):
+        scheme = address.partition("//")[0] + "//"
+        one_line(address, f"an address, and not a file on a disk: found {scheme}")
+        with pytest.raises(InputError, match="an address, and not a file"):
+            expand([address])
+        runs = tmp_path / "runs.csv"
+        runs.write_text(f"file,run\n{address},1\n")
+        with pytest.raises(InputError, match="an address, and not a file"):
+            read_run_list(runs)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads all")
@@ -142,9 +172,22 @@ def test_trees_and_branches_that_are_not_there(tmp_path: Path, write: Write) -> 
     )
     with uproot.recreate(other):
         pass
-    one_line(other, "no such tree: expected a file that holds trees")
+    one_line(other, "no such tree: found no trees, expected a file that holds trees")
+    with uproot.recreate(other) as file:
+        file["h"] = np.histogram([1.0])
+    one_line(other, "t: no such tree: found no trees, but h (TH1D), expected a file")
     with pytest.raises(InputError, match="incomplete: found 3 entries, expected 9"):
         read(path, "t", ["E"], 0, 9)
+
+
+def test_a_size_beyond_all_memory_is_one_line() -> None:
+    with (
+        pytest.raises(
+            InputError, match=r"^a.root: t: the file is damaged, or its pieces"
+        ),
+        reading("a.root", "t"),
+    ):
+        np.empty(2**50, np.int64)
 
 
 @pytest.mark.parametrize("rntuple", [False, True], ids=["ttree", "rntuple"])

@@ -42,7 +42,7 @@ def test_the_histograms_are_uhi_json(result: Histograms, tmp_path: Path) -> None
     path = tmp_path / "h.json"
     save(result, path)
     document = json.loads(path.read_text(), object_hook=uhi.io.json.object_hook)
-    assert document["schema"] == "nuem-histograms-2"
+    assert document["schema"] == "nuem-histograms-3"
     assert hist.Hist(document["histograms"]["d0_on"]) == result.hists["d0_on"]
     assert document["live_time_s"]["d0_on"] == 3009
 
@@ -86,7 +86,7 @@ def test_damaged_and_foreign_files(result: Histograms, tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b"[1, 2]", "schema: not histograms of events: found none"),
-        (b'{"schema": "other-2"}', "found 'other-2', expected 'nuem-histograms-2'"),
+        (b'{"schema": "other-2"}', "found 'other-2', expected 'nuem-histograms-3'"),
     ):
         path.write_bytes(content)
         with pytest.raises(InputError, match=message):
