@@ -112,7 +112,7 @@ def _copy(local: Path, dataset: Dataset, file: DatasetFile, path: Path) -> None:
     if found is None:
         raise InputError(
             "a file of the release is missing", file=local, field=file.name,
-            expected=f"{file.path} or {file.name}",
+            expected=" or ".join(dict.fromkeys((file.path, file.name))),
         )  # fmt: skip
     there = sha256_file(found)
     if there != file.sha256:

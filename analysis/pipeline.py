@@ -19,7 +19,9 @@ from nuem.analysis.exchange.workspace import (
 )
 from nuem.analysis.exposure import Exposure, measured_exposures
 from nuem.analysis.grid import Given, Grid, read_given
+from nuem.analysis.inference.diagnostics import goodness_of_fit
 from nuem.analysis.inference.fit import best_fit
+from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.limits import Limit
 from nuem.analysis.prediction import Prediction
 from nuem.analysis.processes import with_process
@@ -211,6 +213,9 @@ def run(
     fit = best_fit(
         workspace.spec, poi_bounds=_FREE_POI, links=links, name=str(paths["workspace"])
     )
+    if not blind:  # what is expected fits by construction
+        likelihood = Likelihood(workspace.spec, links=links)
+        limit = replace(limit, gof=goodness_of_fit(likelihood).to_dict())
     paths["fit"] = write_json(
         folder / "fit.json", {**fit.to_dict(), "provenance": made}
     )

@@ -33,6 +33,7 @@ from nuem.inputs.files import atomic_path
 from nuem.inputs.quantities import Curve
 from nuem.inputs.schema import Experiment
 from nuem.inputs.simulation import Distribution, Simulation
+from nuem.inputs.vocabulary import INTERFERING_PROCESSES, STANDARD_PROCESSES
 
 __all__ = ["Events", "check_truth", "guard_events", "simulate", "write_events"]
 
@@ -79,7 +80,8 @@ def simulate(
     seed : int
         Same seed, same arrays.
     coupling : float
-        Injected coupling, in its unit.
+        Injected coupling, in its unit. What the signal has of the Standard Model is
+        there without one too.
     events : int, optional
         Expected number of events, cut away ones included: scales all live times.
     exposure_scale : float, optional
@@ -225,8 +227,12 @@ def _checked(
             raise InputError(name, found=number, expected="above 0")
     if seed < 0:
         raise InputError("seed", found=seed, expected="0 or above")
-    if not (np.isfinite(coupling) and coupling >= 0):
-        raise InputError("coupling", found=coupling, expected="0 or above")
+    signed = any(s.process in INTERFERING_PROCESSES for s in experiment.signals)
+    if not np.isfinite(coupling) or (coupling < 0 and not signed):
+        raise InputError(
+            "coupling", found=coupling,
+            expected="a finite number" if signed else "0 or above",
+        )  # fmt: skip
     if not simulation.low.canonical < simulation.high.canonical:
         raise InputError("empty range", file=where, field="simulation.low")
     for background in experiment.backgrounds:
@@ -282,7 +288,11 @@ def _populations(
     edges = _cells(simulation)
     efficiency = _on_cells(channel.response.cut_efficiency, edges)
     found = []
-    if coupling > 0:
+    # a signal that has the Standard Model in it is there without a coupling
+    if coupling != 0 or any(
+        s.process in (*STANDARD_PROCESSES, *INTERFERING_PROCESSES)
+        for s in experiment.signals
+    ):
         cells = _signal_cells(experiment, channel, edges, coupling)
         if cells is not None:
             found.append((_Population({}), cells * exposure.kg_day))

@@ -96,11 +96,14 @@ class Spectra:
         Name and sha256 of what was read.
     given : mapping of str to Given
         All histograms of the UHI files, those of channels too.
+    warnings : tuple of str
+        What a reader of the result should know.
     """
 
     channels: Mapping[str, Spectrum]
     files: tuple[dict[str, str], ...]
     given: Mapping[str, Given]
+    warnings: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, _Array]:
@@ -176,9 +179,11 @@ def read_spectra(experiment: Experiment, files: Sequence[str | Path]) -> Spectra
     Raises
     ------
     InputError
-        If a file, column, channel or bin is missing, a bin straddles an edge of the
-        analysis, a count is negative, or a value or an error of scaled counts is not
-        above 0.
+        If a file, column, channel or bin is missing, bins overlap or straddle an edge
+        of the analysis, a count or an error is negative, or a value or an error of
+        scaled counts is not above 0.
+    InferenceError
+        If no single energy lies in the bins.
     """
     layout = experiment.spectrum
     if layout is None:
@@ -197,12 +202,13 @@ def read_spectra(experiment: Experiment, files: Sequence[str | Path]) -> Spectra
     given, hashes = read_given(f for f in files if Path(f).suffix == ".json")
     found: dict[str, Spectrum] = {}
     where: dict[str, str] = {}
+    warnings: list[str] = []
     for path in tables:
         wanted = [
             name for name in names if layout.channels[name].file in (None, path.name)
         ]
         there = _from_text(
-            path, wanted, grid, layout, experiment, single=len(tables) == 1
+            path, wanted, grid, layout, experiment, warnings, single=len(tables) == 1
         )
         for name, spectrum in there.items():
             if name in found:
@@ -222,7 +228,9 @@ def read_spectra(experiment: Experiment, files: Sequence[str | Path]) -> Spectra
                 found=", ".join(map(str, files)) or "no files",
             )  # fmt: skip
         _check(found[name], experiment, grid, where[name])
-    return Spectra({name: found[name] for name in names}, hashes, given)
+    return Spectra(
+        {name: found[name] for name in names}, hashes, given, tuple(warnings)
+    )
 
 
 def _from_text(
@@ -231,6 +239,7 @@ def _from_text(
     grid: Grid,
     layout: SpectrumLayout,
     experiment: Experiment,
+    warnings: list[str],
     *,
     single: bool,
 ) -> dict[str, Spectrum]:
@@ -245,10 +254,10 @@ def _from_text(
             continue  # another of the files may have it
         values, *errors = table.columns(wanted)
         if layout.unbinned:
-            counts = np.histogram(values, edges)[0].astype(float)
-            # as everywhere, an event on the last edge is above the bins
-            counts[-1] -= np.count_nonzero(values == edges[-1])
-            result[name] = Spectrum(counts, None)
+            result[name] = _counted(values, edges, path, name)
+            negative = int((values < 0).sum())
+            if negative:
+                warnings.append(f"{name}: {negative} energies below 0 are left out")
             continue
         if layout.centre is not None and layout.width is not None:
             (centre,) = table.columns([layout.centre])
@@ -266,6 +275,20 @@ def _from_text(
             experiment, path,
         )  # fmt: skip
     return result
+
+
+def _counted(values: _Array, edges: _Array, path: Path, name: str) -> Spectrum:
+    """Single energies in the bins of the analysis."""
+    counts = np.histogram(values, edges)[0].astype(float)
+    # as everywhere, an event on the last edge is above the bins
+    counts[-1] -= np.count_nonzero(values == edges[-1])
+    if not counts.any():
+        raise InferenceError(
+            "no energy lies in the bins", file=path, field=name,
+            found=f"{values.min():g} to {values.max():g}",
+            expected=f"energies in keV, some of {edges[0]:g} to {edges[-1]:g}",
+        )  # fmt: skip
+    return Spectrum(counts, None)
 
 
 def _from_histogram(
@@ -307,8 +330,7 @@ def _rebin(
 ) -> Spectrum:
     """Values in the bins of the analysis, from bins that are as fine or finer."""
     tolerance = 1e-6 * float(np.diff(edges).min())
-    if (high <= low).any():
-        raise InputError("a bin without width", file=path)
+    _check_lines(low, high, values, errors, path)
     inside = (high > edges[0] + tolerance) & (low < edges[-1] - tolerance)
     start, stop = low[inside] + tolerance, high[inside] - tolerance
     index = np.searchsorted(edges, start, side="right") - 1
@@ -319,6 +341,16 @@ def _rebin(
             "a bin straddles an edge of the analysis", file=path,
             found=f"{low[inside][k]:g} to {high[inside][k]:g}",
             expected=f"bins within {edges[0]:g} to {edges[-1]:g} that end at its edges",
+        )  # fmt: skip
+    order = np.argsort(start, kind="stable")
+    onto = np.flatnonzero(start[order[1:]] < stop[order[:-1]])
+    if onto.size:
+        k, under = order[onto[0] + 1], order[onto[0]]
+        raise InputError(
+            "bins overlap", file=path,
+            field=f"{low[inside][k]:g} to {high[inside][k]:g}",
+            found=f"{low[inside][under]:g} to {high[inside][under]:g} as well",
+            expected="each energy once",
         )  # fmt: skip
     covered = np.zeros(edges.size - 1)
     widths = (high - low)[inside]
@@ -343,6 +375,38 @@ def _rebin(
         total / norm, None if errors is None else np.sqrt(variance) / norm,
         experiment.observation == "gaussian",
     )  # fmt: skip
+
+
+def _check_lines(
+    low: _Array,
+    high: _Array,
+    values: _Array,
+    errors: _Array | None,
+    path: Path | str,
+) -> None:
+    """Refuse lines that adding up would hide."""
+
+    def refuse(bad: NDArray[np.bool_], what: str, found: str, hope: str) -> None:
+        if bad.any():
+            k = int(np.flatnonzero(bad)[0])
+            numbers = {"low": low[k], "high": high[k], "value": values[k]}
+            if errors is not None:
+                numbers["error"] = errors[k]
+            raise InputError(
+                what, file=path, field=f"{low[k]:g} to {high[k]:g}",
+                found=found.format(**numbers), expected=hope,
+            )  # fmt: skip
+
+    refuse(
+        high <= low, "a bin without width", "{low:g} to {high:g}",
+        "a lower edge below the upper one",
+    )  # fmt: skip
+    if errors is not None:
+        refuse(errors < 0, "an error below 0", "{error:g}", "an error above 0")
+        refuse(
+            (errors == 0) & (values != 0), "a value without error",
+            "{value:g} with error 0", "an error above 0",
+        )  # fmt: skip
 
 
 def _check(spectrum: Spectrum, experiment: Experiment, grid: Grid, where: str) -> None:

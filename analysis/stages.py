@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nuem.analysis.blinding import blinded_counts
+from nuem.analysis.blinding import BLIND_NOTE, blinded_counts, is_dark
 from nuem.analysis.exchange.provenance import digest, provenance
 from nuem.analysis.exchange.workspace import Workspace, definition_of
 from nuem.analysis.exposure import measured_exposures
@@ -316,8 +316,6 @@ def make_workspace(
             "weighted events are no counts that a likelihood could be made of",
             file=experiment.name, field="events.weight", expected="no weight",
         )  # fmt: skip
-    if experiment.blind and not unblind:
-        histograms = blinded_counts(experiment, histograms)
     layout = experiment.events
     assert layout is not None  # there would be no histograms without
     found = {
@@ -336,19 +334,25 @@ def make_workspace(
         if name in (given or {}):
             raise InputError("a histogram with the name of a sideband", found=name)
     read = [{"file": r.path, "sha256": r.sha256} for r in histograms.files]
+    known = {**(given or {}), **sidebands}
+    blind = experiment.blind and not unblind
+    exposures = measured_exposures(experiment, histograms)
+    counts = {name: h.values.ravel() for name, h in found.items()}
+    if blind:
+        counts = blinded_counts(experiment, counts, exposures, prediction, given=known)
     workspace = build_workspace(
-        experiment, {name: h.values.ravel() for name, h in found.items()},
-        measured_exposures(experiment, histograms), prediction,
-        given={**(given or {}), **sidebands},
+        experiment, counts, exposures, prediction, given=known,
         provenance=stage_provenance(
             experiment, configuration or {}, [*read, *inputs]
         ),
     )  # fmt: skip
     assert workspace.meta is not None
     workspace.meta["cut_flow"] = histograms.cut_flow.to_dict()
-    workspace.meta["warnings"] = list(histograms.warnings)
+    workspace.meta["warnings"] = [
+        *histograms.warnings, *([BLIND_NOTE] if blind else [])
+    ]  # fmt: skip
     workspace.meta["skipped"] = [asdict(file) for file in histograms.skipped]
-    workspace.meta["blind"] = experiment.blind and not unblind
+    workspace.meta["blind"] = blind
     if experiment.blind and unblind:
         # what the analysis was frozen as when the box was opened
         workspace.meta["unblinded"] = digest(experiment.model_dump(mode="json"))
@@ -373,37 +377,51 @@ def make_spectra_workspace(
     prediction : Prediction
         Template of the signal.
     unblind : bool
-        Needed for a blind experiment, whose spectra cannot be hidden in part.
+        Take the source-on counts of a blind experiment as they are; needed for values
+        with errors, whose weights in the likelihood would show them.
     configuration : mapping, optional
         Goes into the provenance.
 
     Returns
     -------
     Workspace
-        Its meta document holds values, errors, and counts for each unit of them.
+        Its meta document holds values, errors, and counts for each unit of them; not
+        those that are blind.
 
     Raises
     ------
     InputError
-        If they do not belong together, or the experiment is blind.
+        If they do not belong together, or values with errors are to be blind.
     InferenceError
         If the backgrounds cannot be fitted.
     """
-    if experiment.blind and not unblind:
+    blind = experiment.blind and not unblind
+    if blind and experiment.observation != "counts":
         raise InputError(
-            "a blind experiment with binned values", file=experiment.name,
-            field="blind", expected="--unblind, once the analysis is frozen",
+            "values with errors cannot be blind: their weights show them",
+            file=experiment.name, field="blind", found=experiment.observation,
+            expected="--unblind, once the analysis is frozen",
         )  # fmt: skip
+    counts, exposures = spectra.counts, spectra.exposures(experiment)
+    shown = spectra.to_dict()
+    if blind:
+        counts = blinded_counts(
+            experiment, counts, exposures, prediction, given=spectra.given
+        )
+        hidden = [c.name for c in channels(experiment) if not is_dark(experiment, c)]
+        shown = {name: s for name, s in shown.items() if name not in hidden}
     workspace = build_workspace(
-        experiment, spectra.counts, spectra.exposures(experiment), prediction,
-        given=spectra.given, provenance=stage_provenance(experiment, configuration or {}, spectra.files),
+        experiment, counts, exposures, prediction, given=spectra.given,
+        provenance=stage_provenance(experiment, configuration or {}, spectra.files),
     )  # fmt: skip
     assert workspace.meta is not None
     workspace.meta["observation"] = experiment.observation
-    workspace.meta["spectra"] = spectra.to_dict()
-    workspace.meta["warnings"] = []
-    workspace.meta["blind"] = False
-    if experiment.blind:
+    workspace.meta["spectra"] = shown
+    workspace.meta["warnings"] = [
+        *spectra.warnings, *([BLIND_NOTE] if blind else [])
+    ]  # fmt: skip
+    workspace.meta["blind"] = blind
+    if experiment.blind and unblind:
         workspace.meta["unblinded"] = digest(experiment.model_dump(mode="json"))
     return workspace
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nuem.inputs.backgrounds import Name
 from nuem.inputs.fields import ExpressionText, Text
@@ -73,6 +73,16 @@ class Response(Strict):
     cut_efficiency: Curve
     quenching: Quenching | None = None
     photoelectrons: Photoelectrons | None = None
+
+    @field_validator("trigger_efficiency", "cut_efficiency")
+    @classmethod
+    def _is_a_share(cls, curve: Curve) -> Curve:
+        """All points, beyond the bins too: what is no share there is a wrong column."""
+        for energy, value in curve.points or ():
+            if not 0 <= value <= 1:
+                msg = f"an efficiency of {value:g} at {energy:g}, expected 0 to 1"
+                raise ValueError(msg)
+        return curve
 
     @model_validator(mode="after")
     def _has_one_resolution(self) -> Response:

@@ -491,8 +491,7 @@ class Experiment(Strict):
                 raise ValueError(msg)
         if others:
             for name, there in (
-                ("blind", self.blind), ("simulation", self.simulation),
-                ("calibration", self.calibration),
+                ("simulation", self.simulation), ("calibration", self.calibration),
                 ("free-per-bin", any(
                     isinstance(b.shape, FreePerBin) for b in self.backgrounds
                 )),
@@ -552,7 +551,12 @@ class Experiment(Strict):
             msg = "spectrum.per: a density has one axis"
             raise ValueError(msg)
         wanted = errors and text
+        taken: dict[tuple[object, object], str] = {}
         for name, columns in self.spectrum.channels.items():
+            other = taken.setdefault((columns.value, columns.file), name)
+            if other != name:
+                msg = f"spectrum.channels.{name}: value {columns.value!r} is that of {other!r}"
+                raise ValueError(msg)
             if (columns.error is not None) != wanted:
                 what = (
                     f"observation {self.observation!r}"

@@ -98,7 +98,7 @@ def read_table(path: str | Path) -> Table:
         fields = (
             [w.strip() for w in words.split(",")] if "," in words else words.split()
         )
-        if not rows and not names and not any(map(_is_number, fields)):
+        if not rows and not names and not any(map(_is_float, fields)):
             names = tuple(fields)
             continue
         wrong = next((w for w in fields if not _is_number(w)), None)
@@ -119,8 +119,14 @@ def read_table(path: str | Path) -> Table:
     return Table(path, names, np.array(rows))
 
 
-def _is_number(word: str) -> bool:
+def _is_float(word: str) -> bool:
+    """Whether a word means a number, be it ``nan``: no name of a column does."""
     try:
-        return bool(np.isfinite(float(word)))
+        float(word)
     except ValueError:
         return False
+    return True
+
+
+def _is_number(word: str) -> bool:
+    return _is_float(word) and bool(np.isfinite(float(word)))

@@ -33,6 +33,12 @@ def one_line(
     """
     details = error.errors(include_url=False)
     first = details[0]
+    if first["type"] == "missing":  # a slip of the pen is better shown than missed
+        unknown = (
+            d for d in details
+            if d["type"] == "extra_forbidden" and d["loc"][:-1] == first["loc"][:-1]
+        )  # fmt: skip
+        first = next(unknown, first)
     # in a union of kinds the location names the model tried, which is not a key
     field: list[str] = []
     node: Any = document

@@ -213,6 +213,8 @@ def cut_flow(
     >>> [text.get_text() for text in fig.axes[0].texts][:2]
     ['900', '108 (12.0%)']
     """
+    from matplotlib.ticker import NullFormatter
+
     rows = list(cuts)
     if not rows or not counts:
         raise InputError("an empty cut flow", field="cuts", expected="at least one")
@@ -222,7 +224,9 @@ def cut_flow(
     }
     thickness = 0.76 / len(left)
     longest = max(len(row) for row in rows)
-    tall = max(1.3 + 0.2 * len(rows) * (len(left) + 0.6), 2.2)
+    # A legend has a strip of its own below the bars, in units of rows.
+    strip = 0.95 if len(left) > 1 else 0.0
+    tall = max(1.3 + 0.2 * (len(rows) + strip) * (len(left) + 0.6), 2.2)
     with hep_style():
         fig, ax = new_figure(
             height_in=tall,
@@ -263,7 +267,9 @@ def cut_flow(
                     verticalalignment="center",
                     fontsize=8.5,
                 )
-        ax.set_ylim(len(rows) - 0.5, -0.5)
+        ax.set_ylim(len(rows) - 0.5 + strip, -0.5)
+        # Over little more than a decade labels of single units would collide.
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_yticks(np.arange(len(rows)), rows, fontsize=9.5)
         ax.tick_params(axis="y", which="both", left=False, right=False)
         ax.set_xlabel(f"Number of {unit} left")

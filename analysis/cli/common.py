@@ -154,6 +154,15 @@ def show_limit(limit: Limit) -> None:
         click.echo(f"  interval   {' and '.join(parts)} {unit}".rstrip() + sides)
     click.echo(f"  best fit   {values.best_fit:.3g} {unit}".rstrip())
     click.echo(f"  p0         {limit.p0:.3g}")
+    if limit.gof is not None:
+        gof = limit.gof
+        text = (
+            f"  fit        -2 ln L {gof['deviance']:.4g} (saturated),"
+            f" {gof['ndf']} degrees of freedom, p {gof['p_asymptotic']:.2g}, asymptotic"
+        )
+        if gof["sparse"]:
+            text += f": {gof['sparse']} of {gof['bins']} bins expect fewer than 5"
+        click.echo(text)
     if limit.toys is not None:
         click.echo(
             f"  toys       {limit.toys['n']} a value, {limit.toys['failed']} failed"

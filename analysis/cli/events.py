@@ -30,7 +30,11 @@ __all__ = ["histogram", "manifest", "show_histograms", "simulate"]
 
 @click.command()
 @click.argument("experiment")
-@click.option("-o", "--output", help="ROOT file [default: results/NAME/events.root].")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option(
+    "-o", "--output",
+    help="File [default: results/NAME/events.root; spectra.json for binned counts].",
+)  # fmt: skip
 @click.option("--events", type=int, help="Expected number of events: scales exposure.")
 @click.option("--exposure-scale", type=float, help="Factor on the exposure.")
 @click.option("--seed", default=1, show_default=True, help="Same seed, same arrays.")
@@ -47,6 +51,7 @@ __all__ = ["histogram", "manifest", "show_histograms", "simulate"]
 @debug_option
 def simulate(
     experiment: str,
+    files: tuple[str, ...],
     output: str | None,
     events: int | None,
     exposure_scale: float | None,
@@ -58,10 +63,16 @@ def simulate(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write ROOT events of EXPERIMENT: TTrees `events` and `runs`."""
+    """Write ROOT events of EXPERIMENT: TTrees `events` and `runs`.
+
+    With several axes the FILEs are those of nuem run, without the measured counts being
+    used: histograms that the experiment file refers to, and events whose sidebands show
+    a shape. Binned counts become UHI histograms, with the others of the FILEs.
+    """
     from nuem.analysis.processes import with_process
     from nuem.analysis.simulate import check_truth, guard_events, write_events
     from nuem.analysis.simulate import simulate as draw
+    from nuem.analysis.simulate_bins import simulated_in_bins
     from nuem.analysis.stages import stage_provenance
     from nuem.inputs.catalogue import load_experiment
 
@@ -76,6 +87,26 @@ def simulate(
         raise InputError(
             "a ROOT file cannot be written to stdout", field="--output", found="-"
         )
+    if simulated_in_bins(source):
+        for option, value in (("events", events), ("exposure-scale", exposure_scale)):
+            if value is not None:
+                raise InputError(
+                    "these counts say nothing of their exposure", field=f"--{option}",
+                    found=value, expected="the exposure of the experiment file",
+                )  # fmt: skip
+        document = _simulate_bins(
+            source, loaded.name, files, output, seed, coupling, force=force
+        )
+        if as_json:
+            deliver(document, "-")
+        else:
+            click.echo(f"{document['events']} events: {document['path']}")
+        return
+    if files:
+        raise InputError(
+            "histograms, but the experiment refers to none", field="FILE",
+            found=files[0], expected="no files",
+        )  # fmt: skip
     path = Path(output or f"results/{loaded.name}/events.root")
     provenance = stage_provenance(
         source,
@@ -102,6 +133,52 @@ def simulate(
         deliver(document, "-")
     else:
         click.echo(f"{document['events']} events in {document['runs']} runs: {path}")
+
+
+def _simulate_bins(
+    experiment: Experiment,
+    name: str,
+    files: tuple[str, ...],
+    output: str | None,
+    seed: int,
+    coupling: float,
+    *,
+    force: bool,
+) -> dict[str, Any]:
+    """Several axes, or binned counts: what was written."""
+    from nuem.analysis import simulate_bins as bins
+    from nuem.analysis.simulate import guard_events
+    from nuem.analysis.stages import stage_provenance
+
+    spectra = experiment.spectrum is not None
+    default = "spectra.json" if spectra else "events.root"
+    path = Path(output or f"results/{name}/{default}")
+    with progress() as say:
+        say("simulate: shapes")
+        given, inputs = bins.read_shapes(experiment, files)
+        provenance = stage_provenance(
+            experiment,
+            {"stage": "simulate", "seed": seed, "coupling": coupling},
+            inputs,
+        )
+        if not spectra:
+            guard_events(path, provenance, force)
+        say("simulate: counts")
+        drawn = bins.simulate_bins(
+            experiment, seed=seed, coupling=coupling, given=given
+        )
+        if spectra:
+            bins.write_simulated_spectra(
+                path, experiment, drawn, files, provenance, force=force
+            )
+        else:
+            bins.write_simulated_events(path, experiment, drawn, provenance)
+    return {
+        "path": str(path),
+        "events": int(sum(counts.sum() for counts in drawn.channels.values())),
+        "sidebands": {k: int(counts.sum()) for k, counts in drawn.sidebands.items()},
+        "provenance": provenance,
+    }
 
 
 @click.command()

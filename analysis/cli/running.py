@@ -70,10 +70,14 @@ def run(experiment: str, files: tuple[str, ...], as_json: bool, **options: Any) 
 
 def _show(result: RunResult) -> None:
     click.echo(f"{result.experiment.title}: {result.experiment.document.citation}\n")
-    click.echo(result.cut_flow + "\n")
+    if result.cut_flow:
+        click.echo(result.cut_flow + "\n")
+    # values with errors have as many counts as have their relative error
+    counted = result.experiment.observation in ("counts", "total")
+    word = "events" if counted else "effective counts"
     for name, channel in result.channels.items():
         text = (
-            f"{name}: {channel['counts']:.0f} events in {channel['exposure_kg_day']:.1f}"
+            f"{name}: {channel['counts']:.0f} {word} in {channel['exposure_kg_day']:.1f}"
             " kg day"
         )
         if "rate" in channel:

@@ -246,7 +246,14 @@ def _solve(
             low = below
         else:
             top = below
-    return float(brentq(function, low, top, xtol=1e-10 * top, rtol=1e-10))
+    try:
+        return float(brentq(function, low, top, xtol=1e-10 * top, rtol=1e-10))
+    except ValueError:  # of numbers that are none
+        raise InferenceError(
+            f"no upper limit can be worked out ({which})", file=curve.likelihood.name,
+            field=curve.likelihood.poi_name,
+            found=f"no CLs between {low:g} and {top:g}", expected="a model that fits",
+        ) from None  # fmt: skip
 
 
 def _converged(found: Minimum, likelihood: Likelihood) -> Minimum:

@@ -17,6 +17,10 @@ from nuem.inputs.errors import InferenceError
 __all__ = ["Goodness", "Impact", "goodness_of_fit", "impacts"]
 
 
+#: Expected events of a bin below which its deviance follows no chi-squared law.
+_SPARSE = 5.0
+
+
 @dataclass(frozen=True)
 class Goodness:
     """Goodness of fit: the deviance from the saturated model.
@@ -31,6 +35,9 @@ class Goodness:
     p_toys : float or None
         Share of toys at the best fit that are described as badly or worse.
     toys, failed, seed : int
+    bins, sparse : int
+        Bins, and those of them in which fewer than 5 events are expected: with many of
+        these the asymptotic p is approximate.
     """
 
     deviance: float
@@ -40,10 +47,19 @@ class Goodness:
     toys: int
     failed: int
     seed: int
+    bins: int
+    sparse: int
+
+    @property
+    def calibration(self) -> str:
+        """What stands behind the p."""
+        return "asymptotic" if self.p_toys is None else "toys"
 
     def to_dict(self) -> dict[str, Any]:
         """As a JSON object."""
-        return {"statistic": "saturated", **asdict(self)}
+        return {
+            "statistic": "saturated", "calibration": self.calibration, **asdict(self)
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,7 +161,8 @@ def goodness_of_fit(
         by_toys = float(np.mean(good >= best.deviance - DIGITS))
     return Goodness(
         deviance=float(best.deviance), ndf=ndf, p_asymptotic=asymptotic, p_toys=by_toys,
-        toys=toys, failed=failed, seed=seed,
+        toys=toys, failed=failed, seed=seed, bins=likelihood.observed.size,
+        sparse=int((likelihood.expected(best.values) < _SPARSE).sum()),
     )  # fmt: skip
 
 

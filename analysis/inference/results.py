@@ -64,7 +64,7 @@ class Limit:
     toys : dict or None
         Number, failures and seed of the toys.
     gof : dict or None
-        Goodness of fit.
+        Goodness of fit, where `nuem run` has set the limit; see `goodness_of_fit`.
     power_constrained : dict or None
         Upper limit not below what is expected at minus one standard deviation.
     """

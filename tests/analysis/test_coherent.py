@@ -13,6 +13,11 @@ from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.grid import Given, Grid, read_given
 from nuem.analysis.inference.fit import Fit, best_fit
 from nuem.analysis.releases import convert
+from nuem.analysis.simulate_bins import (
+    read_shapes,
+    simulate_bins,
+    write_simulated_events,
+)
 from nuem.analysis.spectra import read_spectra
 from nuem.analysis.stages import (
     histogram_events,
@@ -238,3 +243,32 @@ def test_histograms_that_are_not_there(made: dict[str, Path]) -> None:
         make_workspace(experiment, histograms, prediction)
     with pytest.raises(InputError, match=r"cevns: no such histogram.*there are: none"):
         make_template(load_experiment("coherent-lar"))
+
+
+def test_csi_simulated_and_blind(made: dict[str, Path], tmp_path: Path) -> None:
+    """Events of both axes and of the sideband, read back as the real ones are."""
+    experiment = load_experiment("coherent-csi")
+    names = ("coherent-csi.root", "coherent-csi-pe.json", "coherent-csi-time.json")
+    given, inputs = read_shapes(experiment, [made[name] for name in names])
+    assert len(inputs) == 3
+    drawn = simulate_bins(experiment, seed=5, given=given)
+    path = write_simulated_events(tmp_path / "csi.root", experiment, drawn, {})
+    found = histogram_events(experiment, [path])
+    for name, counts in {**drawn.channels, **drawn.sidebands}.items():
+        np.testing.assert_array_equal(found.hists[name].values().ravel(), counts)
+    total = drawn.channels["beam"].sum()
+    # 1291 in the sideband, 24 neutrons, 352 of the Standard Model
+    assert abs(total - 1667) < 5 * np.sqrt(1667)
+    blind = load_experiment("coherent-csi", ["blind=true"])
+    real = histogram_events(blind, [made["coherent-csi.root"]])
+    workspace = make_workspace(
+        blind, real, make_template(blind, given=given), given=given_without(given)
+    )
+    (seen,) = workspace.spec["observations"]
+    assert sum(seen["data"]) == pytest.approx(1667, abs=1)
+    assert max(abs(n - round(n)) for n in seen["data"]) > 0.1
+
+
+def given_without(given: dict[str, Given]) -> dict[str, Given]:
+    """Histograms of files alone: the sideband comes with the events."""
+    return {name: h for name, h in given.items() if name != "anticoincidence"}

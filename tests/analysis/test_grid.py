@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import hist
 import numpy as np
 import pytest
 import uhi.io.json
 
+from nuem.analysis.blinding import BLIND_NOTE
 from nuem.analysis.exchange.two_couplings import with_two_couplings
 from nuem.analysis.exchange.workspace import Workspace
 from nuem.analysis.grid import Given, Grid, read_given
@@ -18,7 +20,17 @@ from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.modelling import LINKS, build_workspace
 from nuem.analysis.prediction import predict
 from nuem.analysis.publishing_model import bin_columns
+from nuem.analysis.simulate_bins import (
+    read_shapes,
+    simulate_bins,
+    write_simulated_spectra,
+)
 from nuem.analysis.spectra import read_spectra
+from nuem.analysis.stages import (
+    make_spectra_workspace,
+    make_template,
+    stage_provenance,
+)
 from nuem.analysis.standard_model import free_standard_model
 from nuem.analysis.variations import alternatives
 from nuem.inputs.backgrounds import HistogramFactor
@@ -344,7 +356,6 @@ def test_the_standard_model_times_a_free_factor(
         ("observables.time.signal=null", "further axis is in us or 1, with 'signal'"),
         ("observables.energy.unit=us", "first axis is an energy"),
         ("coupling.neutral=[nu-e, anti-nu-mu]", "share their coupling: mu"),
-        ("blind=true", "blind is for one axis"),
         ("variations.lar-f90.sample=none", "no 'none'.*brn"),
         ("backgrounds.brn.shape={kind: constant}", "needs a 'rate'"),
         ("observables.energy.unit=PE", "photoelectrons"),
@@ -369,3 +380,88 @@ def test_published_templates_have_a_column_for_each_axis() -> None:
     assert columns[1].values[2] == columns[1].values[5] == {"low": 1.0, "high": 3.0}
     (single,) = bin_columns([energy], {"unit": "keVee"})
     assert single.name == "measured energy"
+
+
+# --- simulated and blind
+
+
+def test_simulated_counts_of_three_axes(argon: Experiment, release: Path) -> None:
+    """Each bin is Poisson around the expectation of the workspace; same seed, same."""
+    given, _ = read_shapes(argon, [release])
+    one, two = (simulate_bins(argon, seed=s, given=given) for s in (1, 1))
+    np.testing.assert_array_equal(one.channels["beam"], two.channels["beam"])
+    samples = workspace_of(argon, release).spec["channels"][0]["samples"]
+    fixed = [s for s in samples if s["name"] not in ("int", "em")]
+    expected = np.sum([s["data"] for s in fixed], axis=0)
+    many = [
+        simulate_bins(argon, seed=s, given=given).channels["beam"] for s in range(60)
+    ]
+    pull = (np.mean(many, axis=0) - expected) / np.sqrt(expected / 60)
+    assert np.abs(pull).max() < 4.0
+    assert 0.5 < np.var(many, axis=0).sum() / expected.sum() < 1.5
+    # a charge of nu_mu of either sign: the interference has it
+    up, down = (
+        simulate_bins(argon, seed=1, coupling=q, given=given).channels["beam"].sum()
+        for q in (5e-8, -5e-8)
+    )
+    assert up < one.channels["beam"].sum() < down
+
+
+def test_simulated_spectra_are_analysed(
+    argon: Experiment, release: Path, tmp_path: Path
+) -> None:
+    given, inputs = read_shapes(argon, [release])
+    drawn = simulate_bins(argon, seed=2, given=given)
+    made = stage_provenance(argon, {"stage": "simulate", "seed": 2}, inputs)
+    path = write_simulated_spectra(
+        tmp_path / "s.json", argon, drawn, [release], made
+    )  # fmt: skip
+    spectra = read_spectra(argon, [path])
+    np.testing.assert_array_equal(spectra.counts["beam"], drawn.channels["beam"])
+    assert set(spectra.given) == set(NAMES)
+    # the same again, and not in place of another
+    write_simulated_spectra(path, argon, drawn, [release], made)
+    other = stage_provenance(argon, {"stage": "simulate", "seed": 3}, inputs)
+    with pytest.raises(InputError, match="output exists: found configuration"):
+        write_simulated_spectra(path, argon, drawn, [release], other)
+    write_simulated_spectra(path, argon, drawn, [release], other, force=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "message"),
+    [
+        ([], {"seed": -1}, "seed: found -1"),
+        ([], {"coupling": float("nan")}, "coupling: found nan"),
+        ([], {"given": {}}, "cevns: no such histogram"),
+        (["spectrum.exposure={value: 1, unit: kg day, status: assumed, source: x}"],
+         {}, "of the whole exposure"),
+        (["observation=gaussian"], {}, "only counts can be simulated: found gaussian"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_simulated_in_bins(
+    settings: list[str], options: dict[str, Any], message: str
+) -> None:
+    experiment = load_experiment("coherent-lar", settings)
+    with pytest.raises(InputError, match=message):
+        simulate_bins(experiment, **{"seed": 1, **options})
+
+
+def test_a_blind_experiment_of_three_axes(argon: Experiment, release: Path) -> None:
+    """What is expected without charge stands in for the counts, which are nowhere."""
+    blind = argon.model_copy(update={"blind": True})
+    spectra = read_spectra(blind, [release])
+    prediction = make_template(blind, given=spectra.given)
+    workspace = make_spectra_workspace(blind, spectra, prediction)
+    (seen,) = workspace.spec["observations"]
+    samples = workspace.spec["channels"][0]["samples"]
+    fixed = [s["data"] for s in samples if s["name"] not in ("int", "em")]
+    np.testing.assert_allclose(seen["data"], np.sum(fixed, axis=0), rtol=1e-6)
+    assert not np.allclose(seen["data"], spectra.counts["beam"])
+    assert workspace.meta is not None
+    assert workspace.meta["blind"] is True
+    assert workspace.meta["spectra"] == {}
+    assert BLIND_NOTE in workspace.meta["warnings"]
+    free = make_spectra_workspace(blind, spectra, prediction, unblind=True)
+    np.testing.assert_array_equal(
+        free.spec["observations"][0]["data"], spectra.counts["beam"]
+    )

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 
 from nuem.analysis.blinding import blinded_counts
+from nuem.analysis.events.store import Histograms
 from nuem.analysis.exchange.provenance import digest
 from nuem.analysis.exchange.workspace import observed_counts, read_workspace
+from nuem.analysis.exposure import measured_exposures
 from nuem.analysis.pipeline import RunResult, run
 from nuem.analysis.prediction import predict
 from nuem.analysis.simulate import simulate, write_events
 from nuem.analysis.stages import histogram_events, make_workspace, set_limit
 from nuem.inputs.errors import InferenceError, InputError
 from nuem.inputs.files import sha256_file
+from nuem.inputs.schema import Experiment
 
-from .conftest import FREE_BINS, QUICK, Load, Nuem, background_counts
+from .conftest import FREE_BINS, QUICK, Array, Load, Nuem, background_counts
 
 CONTRACT = {
     "cl", "method", "statistic", "sided", "calibration", "engine", "definition",
@@ -106,7 +109,8 @@ def test_the_document_is_the_contract(document: dict[str, Any]) -> None:
         key = {"observed": "upper_limit", "expected": "0"}[place]
         mu, g = (document[place][kind][key] for kind in ("poi", "coupling"))
         assert g == pytest.approx(2e-12 * np.sqrt(mu))
-    assert (document["toys"], document["gof"]) == (None, None)
+    assert document["toys"] is None
+    assert 0 <= document["gof"]["p_asymptotic"] <= 1
     assert set(document["paths"]) > {"workspace", "limit", "figures/spectra.pdf"}
 
 
@@ -234,9 +238,9 @@ def test_a_blind_experiment_hides_the_source(load: Load, bright: Path) -> None:
     seen = observed_counts(workspace)
     off = histograms.hists["off"].values()
     np.testing.assert_array_equal(seen["off"], off)
-    # the OFF rate over the ON live time, in whole events
+    # the OFF rate over the ON live time
     flat = np.full(4, off.sum() / 4 * 2)
-    np.testing.assert_allclose(seen["on"], flat, atol=0.51)
+    np.testing.assert_allclose(seen["on"], flat, rtol=1e-4)
     assert histograms.hists["on"].values().sum() > 1.2 * flat.sum()
     assert workspace.meta is not None
     assert workspace.meta["blind"] is True
@@ -267,18 +271,25 @@ def test_unblinding_is_recorded(load: Load, bright: Path) -> None:
     )
 
 
+def blinded(experiment: Experiment, histograms: Histograms) -> dict[str, Array]:
+    """What a blind analysis has in place of these histograms."""
+    return blinded_counts(
+        experiment, {c: h.values() for c, h in histograms.hists.items()},
+        measured_exposures(experiment, histograms), predict(experiment),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("free_bins", [False, True], ids=["components", "free-bins"])
 def test_blind_counts_come_from_the_source_off_data(
     load: Load, bright: Path, free_bins: bool
 ) -> None:
     experiment = load(*QUICK, *([FREE_BINS] if free_bins else []))
     histograms = histogram_events(experiment, [bright])
-    hidden = blinded_counts(experiment, histograms)
+    hidden = blinded(experiment, histograms)
     off = histograms.hists["off"].values()
     wanted = 2.0 * off if free_bins else np.full(4, off.sum() / 2)
-    np.testing.assert_allclose(hidden.hists["on"].values(), wanted, atol=0.51)
-    assert hidden.hists["on"].sum(flow=True) == hidden.hists["on"].sum()
-    assert hidden.hists["off"] == histograms.hists["off"]
+    np.testing.assert_allclose(hidden["on"], wanted, rtol=1e-4)
+    np.testing.assert_array_equal(hidden["off"], off)
     # what was measured is not changed
     assert histograms.hists["on"].values().sum() > wanted.sum() * 1.2
 
@@ -289,11 +300,11 @@ def test_free_bins_cannot_be_blind_without_a_dark_period(
     weights = "sources.core.weights.values={on: 1, off: 0.5}"
     experiment = load(*QUICK, FREE_BINS, weights)
     with pytest.raises(InferenceError, match=r"channels\.on: blind"):
-        blinded_counts(experiment, histogram_events(experiment, [bright]))
+        blinded(experiment, histogram_events(experiment, [bright]))
 
 
 def test_blind_counts_without_a_dark_period(load: Load, bright: Path) -> None:
     experiment = load(*QUICK, "sources.core.weights.values={on: 1, off: 1}")
-    hidden = blinded_counts(experiment, histogram_events(experiment, [bright]))
+    hidden = blinded(experiment, histogram_events(experiment, [bright]))
     for name, counts in background_counts(load(*QUICK)).items():
-        np.testing.assert_allclose(hidden.hists[name].values(), counts, atol=0.51)
+        np.testing.assert_allclose(hidden[name], counts, rtol=1e-9)

@@ -15,7 +15,7 @@ from nuem.analysis.prediction import predict
 from nuem.analysis.spectra import read_spectra
 from nuem.analysis.stages import make_spectra_workspace, make_template
 from nuem.inputs.catalogue import load_experiment
-from nuem.inputs.errors import InputError
+from nuem.inputs.errors import InferenceError, InputError
 
 PAGE = Path(__file__).parents[2] / "docs" / "data" / "new-data-set.md"
 RATE = (
@@ -147,7 +147,10 @@ def test_finer_bins_are_added_up(description: Path, tmp_path: Path) -> None:
             r"on: 0\.3 to 0\.4 keVee: scaled counts can",
         ),
         (("0.3 0.4 20.0", "0.3 0.4 nan"), "line 3: not a finite number: found 'nan'"),
-        (("1.4142135623730951", "0"), "an error that is not above 0"),
+        (("1.4142135623730951", "0"), "0.3 to 0.4: a value without error: found 20"),
+        (("1.4142135623730951", "-1.4"), "0.3 to 0.4: an error below 0: found -1.4"),
+        (("0.3 0.4 ", "0.4 0.3 "), r"0\.4 to 0\.3: a bin without width"),
+        (("0.4 0.5 ", "0.3 0.4 "), r"0\.3 to 0\.4: bins overlap"),
     ],
 )
 def test_a_spectrum_that_is_wrong(
@@ -193,6 +196,95 @@ def test_a_description_that_is_wrong(
     description.write_text(text.replace(*change))
     with pytest.raises(InputError, match=message):
         load_experiment(description)
+
+
+def test_what_finer_bins_would_hide(description: Path, tmp_path: Path) -> None:
+    """Adding up leaves the width, and the size of an error, as they should be."""
+    wide = load_experiment(description, ["observables.energy.binning.0.width=0.2"])
+    values = np.full(LOW.size, 20.0)
+    text = table(values, values, (100.0, 50.0))
+    path = tmp_path / "spectrum.txt"
+    for change, message in (
+        (("0.4 0.5 ", "0.3 0.4 "), "bins overlap"),
+        (("1.4142135623730951", "-1.4142135623730951"), "an error below 0"),
+        (("1.4142135623730951", "0.0"), "a value without error"),
+    ):
+        assert change[0] in text
+        path.write_text(text.replace(*change, 1))
+        with pytest.raises(InputError, match=message):
+            read_spectra(wide, [path])
+
+
+UNBINNED = (
+    "spectrum: {unbinned: true, channels: {on: {value: 1, file: on.csv}, "
+    "off: {value: 1, file: off.csv}}}\n"
+)
+
+
+@pytest.fixture
+def energies(tmp_path: Path, description: Path) -> tuple[Path, Path, Path]:
+    """Description and the energies of two periods."""
+    text = re.sub(r"spectrum: .*\n", UNBINNED, description.read_text())
+    path = tmp_path / "unbinned.yaml"
+    path.write_text(text.replace("scaled-counts", "counts"))
+    generator = np.random.default_rng(4)
+    for name, count in (("on", 3000), ("off", 1500)):
+        rows = generator.uniform(0.1, 3.0, count)
+        (tmp_path / f"{name}.csv").write_text("\n".join(map(str, rows)) + "\n")
+    return path, tmp_path / "on.csv", tmp_path / "off.csv"
+
+
+def test_single_energies_that_are_wrong(energies: tuple[Path, Path, Path]) -> None:
+    path, on, off = energies
+    experiment = load_experiment(path)
+    text = on.read_text()
+    on.write_text("nan\n" + text)  # which is no name of a column
+    with pytest.raises(InputError, match="line 1: not a finite number: found 'nan'"):
+        read_spectra(experiment, [on, off])
+    on.write_text("".join(f"{1000 * float(x)}\n" for x in text.split()))
+    with pytest.raises(
+        InferenceError, match=r"on: no energy lies in the bins: found 1"
+    ):
+        read_spectra(experiment, [on, off])
+    on.write_text(text + "-1\n-2\n")
+    spectra = read_spectra(experiment, [on, off])
+    assert spectra.warnings == ("on: 2 energies below 0 are left out",)
+    workspace = make_spectra_workspace(experiment, spectra, predict(experiment))
+    assert workspace.meta is not None
+    assert workspace.meta["warnings"] == list(spectra.warnings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("off: {value: off, error: off_error}", "off: {value: on, error: on_error}"),
+         "value 'on' is that of 'on'"),
+        (('cut_efficiency: {expression: "1"', "cut_efficiency: {points: [[0, -0.1], [9, 1]]"),
+         "an efficiency of -0.1 at 0, expected 0 to 1"),
+        (("kernel_width", "kernelwidth"), "response.*unknown key"),
+    ],
+)  # fmt: skip
+def test_descriptions_that_contradict_themselves(
+    description: Path, change: tuple[str, str], message: str
+) -> None:
+    text = description.read_text()
+    assert change[0] in text
+    description.write_text(text.replace(*change))
+    with pytest.raises(InputError, match=message):
+        load_experiment(description)
+
+
+def test_a_run_says_how_well_it_fits(
+    description: Path, spectrum: Path, tmp_path: Path
+) -> None:
+    result = run(description, [spectrum], output=tmp_path / "out")
+    gof = result.limit.gof
+    assert gof is not None
+    assert (gof["statistic"], gof["calibration"]) == ("saturated", "asymptotic")
+    assert (gof["bins"], gof["sparse"], gof["ndf"]) == (40, 0, 38)
+    assert 15 < gof["deviance"] < 70
+    assert 1e-3 < gof["p_asymptotic"] < 0.999
+    assert json.loads(result.paths["limit"].read_text())["gof"] == gof
 
 
 def test_a_blind_experiment_stays_closed(description: Path, spectrum: Path) -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import uproot
-from scipy.optimize import brentq, linprog, minimize, minimize_scalar
-from scipy.sparse import csr_matrix, hstack, identity
+from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.special import erf
 from scipy.stats import norm
 
 from nuem.analysis.pipeline import RunResult, run
 from nuem.inputs.catalogue import load_experiment
+
+from ..oracles.band import quantile_parabola  # noqa: TID252 - tests are no package
 
 pytestmark = pytest.mark.data
 MASSES = {"egg": 646.157, "u-volume": 360.478, "wall": 238.908}
@@ -47,19 +48,6 @@ def rn220(data_folder: Path) -> dict[str, npt.NDArray[np.float64]]:
     )
     chosen = (cs1 > 3) & (cs1 < 70)
     return {"cs1": cs1[chosen], "cs2": cs2[chosen]}
-
-
-def quantile_parabola(x: npt.ArrayLike, y: npt.ArrayLike, level: float) -> list[float]:
-    """Quantile regression: least sum of y - f(x), weighted by level and 1 - level."""
-    columns = np.vander(np.asarray(x), 3, increasing=True)
-    count = len(columns)
-    cost = np.concatenate(
-        [np.zeros(6), np.full(count, level), np.full(count, 1 - level)]
-    )
-    table = csr_matrix(columns)
-    equations = hstack([table, -table, identity(count), -identity(count)]).tocsr()
-    found = linprog(cost, A_eq=equations, b_eq=y, bounds=(0, None), method="highs").x
-    return list(found[:3] - found[3:6])
 
 
 def test_the_band_is_that_of_the_calibration(

@@ -75,6 +75,11 @@ class Case:
         How often the reactor goes on and off.
     activated : float
         Activity of 71Ge (11.43 d) at the start, per kg day.
+    steps : float
+        Largest change of the gain from one tenth of the time to the next, drawn anew.
+    measured : bool
+        The analyst has the gain of each run from the line at 10.4 keV in the file
+        itself (`line_gain`), of which nothing is known beforehand.
     settings : tuple of str
         What the analyst changes in the experiment file.
     """
@@ -82,13 +87,38 @@ class Case:
     drift: float = 0.0
     cycles: int = 1
     activated: float = 0.0
+    steps: float = 0.0
+    measured: bool = False
     settings: tuple[str, ...] = field(default=())
 
 
 CALIBRATED = "observables.energy.expression=energy/(1 + {0}*time_d/{1})"
+#: The line by which a gain is measured, and parts of the time in which it is.
+LINE_KEV, TENTHS = 10.367, 10
 #: Days of data taking.
 LIVE_ON, LIVE_OFF = 248.0, 140.0
 SPAN = LIVE_ON + LIVE_OFF
+
+
+def with_germanium() -> str:
+    """The backgrounds of the file and lines of 71Ge, whose half-life is all that is known."""
+    number = {"status": "assumed", "source": "nuclear data"}
+    known = load_experiment(EXPERIMENT).backgrounds
+    backgrounds = [b.model_dump(mode="json", exclude_none=True) for b in known]
+    lines = [
+        {"label": label, "energy": {"value": energy, "unit": "keV", **number},
+         "intensity": {"value": share, "unit": "1", **number}}
+        for label, energy, share in (("K", 10.367, 1.0), ("L", 1.298, 0.117))
+    ]  # fmt: skip
+    backgrounds.append(
+        {"name": "ge71", "shape": {"kind": "lines", "lines": lines},
+         "rate": {"value": 1.0, "unit": "/(kg d)", **number},
+         "time_law": {"kind": "half-life",
+                      "half_life": {"value": 11.43, "unit": "d", **number}}}
+    )  # fmt: skip
+    return f"backgrounds={json.dumps(backgrounds)}"
+
+
 CASES = {
     "as stated": Case(),
     "on and off in five cycles": Case(cycles=5),
@@ -99,6 +129,22 @@ CASES = {
     ),
     "gain drifts by 3 %, unknown": Case(drift=0.03, cycles=5),
     "71Ge beside 68Ge": Case(cycles=5, activated=20.0),
+    "71Ge in one cycle, unknown": Case(activated=40.0),
+    "71Ge in one cycle, in the file": Case(
+        activated=40.0, settings=(with_germanium(),)
+    ),
+    "gain in steps of 2 %, by the line": Case(
+        cycles=5,
+        steps=0.02,
+        measured=True,
+        settings=("observables.energy.expression=energy/gain",),
+    ),
+    "gain drifts by 3 %, by the line": Case(
+        drift=0.03,
+        cycles=5,
+        measured=True,
+        settings=("observables.energy.expression=energy/gain",),
+    ),
 }
 
 
@@ -208,6 +254,9 @@ def draw(seed: int, coupling: float, case: Case) -> tuple[dict[str, Array], Any]
     survives = np.append(survives, np.ones(more.size, bool))
     on = runs["reactor_on"][run]
     now = np.where(on, gain[True], gain[False]) * (1 + case.drift * times / SPAN)
+    part = np.minimum((TENTHS * times / SPAN).astype(int), TENTHS - 1)
+    if case.steps:
+        now = now * (1 + case.steps * rng.uniform(-0.5, 0.5, TENTHS)[part])
     size = energy.size
     events = {
         "run": runs["run"][run],
@@ -223,8 +272,27 @@ def draw(seed: int, coupling: float, case: Case) -> tuple[dict[str, Array], Any]
     # the trigger does not see what is below
     kept_events = survives & (events["energy"] > 0.15)
     events = {name: values[kept_events] for name, values in events.items()}
+    if case.measured:
+        events["gain"] = line_gain(events["energy"], part[kept_events])
     order = np.argsort(events["time_d"])
     return {name: values[order] for name, values in events.items()}, runs
+
+
+def line_gain(energy: Array, part: Array) -> Array:
+    """Gain of each event as an analyst finds it, from the line of 10.37 keV in its tenth.
+
+    The mean of a window about the median of what lies above 9.7 keV, iterated: nothing
+    of how the events were drawn enters but the energy of the line.
+    """
+    gain = np.ones(energy.size)
+    for k in np.unique(part):
+        own = energy[part == k]
+        middle = float(np.median(own[(own > 9.7) & (own < 11.1)]))
+        for _ in range(20):
+            near = own[np.abs(own - middle) < 0.3]
+            middle = float(near.mean())
+        gain[part == k] = middle / LINE_KEV
+    return gain
 
 
 def write(folder: Path, events: dict[str, Array], runs: dict[str, Array]) -> list[Path]:
