@@ -413,6 +413,7 @@ def set_limit(
     engine: str = "nuem",
     toys: int | None = None,
     seed: int = 1,
+    conditional: bool = False,
     measurement: str | None = None,
     configuration: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -429,6 +430,8 @@ def set_limit(
         How the limit is set, and by what; see `upper_limit`.
     toys, seed : int, optional
         Number of toys at each value, and their seed.
+    conditional : bool
+        Toys have the auxiliary data that were observed.
     measurement : str, optional
         Name of the measurement; needed where there are several.
     configuration : mapping, optional
@@ -436,7 +439,7 @@ def set_limit(
     progress : callable, optional
         Told how far it is.
     **keep
-        ``belt``, ``keep`` and ``shard`` of `upper_limit`.
+        ``belt`` and ``keep`` of `upper_limit`.
 
     Returns
     -------
@@ -464,6 +467,7 @@ def set_limit(
             engine=engine,
             toys=toys,
             seed=seed,
+            conditional=conditional,
         ),
         [
             {"file": workspace.name, "sha256": _sha256(workspace)},
@@ -479,7 +483,7 @@ def set_limit(
     }
     return upper_limit(
         workspace.spec, cl=cl, measurement=measurement, method=method, engine=engine,
-        toys=toys, seed=seed, **keep,
+        toys=toys, seed=seed, conditional=conditional, **keep,
         definition=definition_of(workspace, measurement),
         provenance=made_by, name=workspace.name,
         warnings=[*meta.get("warnings", []), *meta.get("notes", [])],
@@ -522,6 +526,7 @@ def limit_configuration(
     engine: str = "nuem",
     toys: int | None = None,
     seed: int = 1,
+    conditional: bool = False,
 ) -> dict[str, Any]:
     """What a limit depends on."""
     return {
@@ -533,4 +538,5 @@ def limit_configuration(
         "engine": engine,
         "toys": toys,
         "seed": seed,
+        "conditional": conditional,
     }
