@@ -147,7 +147,7 @@ def limit(
             made = throw_shard(
                 loaded.spec, part, str(keep), cl=cl, measurement=measurement,
                 definition=definition_of(loaded, measurement), name=loaded.name,
-                progress=say, **how,
+                progress=lambda text: say(f"limit: {text}"), **how,
             )  # fmt: skip
         click.echo(
             f"{made} toys of shard {shard} are in {keep}: run all without --shard"

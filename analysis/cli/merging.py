@@ -65,9 +65,9 @@ def _merge_toys(parts: tuple[str, ...], output: str, as_json: bool) -> None:
     )
     if as_json:
         document = {"toys": total, "failed": failed, "path": output}
-        deliver({**document, "values": len(merged)}, "-")
+        deliver({**document, "sets": len(merged)}, "-")
         return
-    of = "" if len(merged) == 1 else f" of {len(merged)} values"
+    of = "" if len(merged) == 1 else f" in {len(merged)} sets"
     click.echo(f"{total} toys{of}, {failed} failed; wrote {output}")
 
 

@@ -109,6 +109,12 @@ class Store:
         """
         stem = _stem(self._key, self._seed, self._total)
         for path in sorted(self._folder.glob(f"{stem}-*-*.npz")):
+            first, _, last = path.stem.removeprefix(f"{stem}-").partition("-")
+            if not (first.isdigit() and last.isdigit()):
+                continue
+            # not even opened: another shard may be at work on it
+            if int(first) >= end or int(last) <= begin:
+                continue
             toys = load_toys(path)
             if toys.file_name != path.name or toys.key != self._key:
                 raise InputError(
@@ -120,8 +126,7 @@ class Store:
                     "kept toys were drawn at another fit of the same workspace",
                     file=path, expected="another folder, or that the file is removed",
                 )  # fmt: skip
-            if toys.first < end and toys.first + toys.status.size > begin:
-                yield toys
+            yield toys
 
     def save(self, toys: Toys) -> Path:
         """Keep toys."""

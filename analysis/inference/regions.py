@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -224,7 +224,7 @@ def region_spans(
         ends.append([float(alone.values[0]), float(alone.values[-1])])
     for _ in range(_WIDENINGS):
         x, y = (np.linspace(low, high, points) for low, high in ends)
-        best, held = _surface(likelihood, pair, x, y)
+        best, held = _surface(likelihood, pair, x, y, every=False)
         rise = np.array([[m.deviance for m in row] for row in held]) - best.deviance
         # lower than a side where the bottom of a valley lies between two points
         near = rise <= 2.0 * reach
@@ -238,12 +238,16 @@ def region_spans(
                 end[1], wider = min(end[1] + step, float(high)), True
         if not wider:
             break
-    inside = [np.flatnonzero((rise <= 2.0 * reach).any(axis=k)) for k in (1, 0)]
-    spans = [
-        (float(v[max(i[0] - 1, 0)]), float(v[min(i[-1] + 1, v.size - 1)]))
-        for v, i in zip((x, y), inside, strict=True)
-    ]
-    return spans[0], spans[1]
+    low_enough = rise <= max(2.0 * reach, float(rise.min()))
+    return _span(x, low_enough.any(axis=1)), _span(y, low_enough.any(axis=0))
+
+
+def _span(values: _Array, inside: NDArray[np.bool_]) -> tuple[float, float]:
+    """Range of the values that are inside, and one more on either side."""
+    at = np.flatnonzero(inside)
+    return float(values[max(at[0] - 1, 0)]), float(
+        values[min(at[-1] + 1, values.size - 1)]
+    )
 
 
 def _coarse(x: _Array, y: _Array) -> _Array:
@@ -254,12 +258,18 @@ def _coarse(x: _Array, y: _Array) -> _Array:
 
 
 def _surface(
-    likelihood: Likelihood, pair: Sequence[int], x: _Array, y: _Array
+    likelihood: Likelihood,
+    pair: Sequence[int],
+    x: _Array,
+    y: _Array,
+    *,
+    every: bool = True,
 ) -> tuple[Minimum, list[list[Minimum]]]:
     """The best fit of all, and the fits with both parameters held at each point.
 
     Each point is fitted from the best fit and from its neighbours, there and back, and
-    the lowest is taken. A point below the best fit is where that begins anew.
+    the lowest is taken. A point below the best fit is where that begins anew. A point
+    without a fit is an error, or infinitely high where not `every` one is wanted.
     """
     best = likelihood.fit()
     for a, b in _coarse(x, y):
@@ -281,7 +291,11 @@ def _surface(
     whole = [[fit for fit in row if fit is not None] for row in held]
     for k, row in enumerate(whole):
         for m, fit in enumerate(row):
-            if not (fit.converged and np.isfinite(fit.deviance)):
+            if fit.converged and np.isfinite(fit.deviance):
+                continue
+            if not every:
+                row[m] = replace(fit, deviance=np.inf)
+            else:
                 raise InferenceError(
                     "the fit did not converge", file=likelihood.name,
                     field=" and ".join(likelihood.names[i] for i in pair),

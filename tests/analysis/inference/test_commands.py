@@ -216,8 +216,8 @@ def test_merging_the_shards_of_a_limit(
         assert "toys of shard" in result.stdout
     merged = str(tmp_path / "merged")
     said = answer("merge", *folders, "-o", merged)
-    assert said["values"] > 5
-    assert said["toys"] == 200 * said["values"]
+    assert said["sets"] > 5
+    assert said["toys"] == 200 * said["sets"]
     found = answer(*call, "--keep", merged)
     assert found["toys"]["read"] == said["toys"]
     assert found["toys"]["thrown"] == 0
