@@ -238,16 +238,15 @@ def region_spans(
                 end[1], wider = min(end[1] + step, float(high)), True
         if not wider:
             break
-    low_enough = rise <= max(2.0 * reach, float(rise.min()))
-    return _span(x, low_enough.any(axis=1)), _span(y, low_enough.any(axis=0))
+    level = max(2.0 * reach, float(rise.min()))
+    return _span(x, rise.min(axis=1), level), _span(y, rise.min(axis=0), level)
 
 
-def _span(values: _Array, inside: NDArray[np.bool_]) -> tuple[float, float]:
-    """Range of the values that are inside, and one more on either side."""
-    at = np.flatnonzero(inside)
-    return float(values[max(at[0] - 1, 0)]), float(
-        values[min(at[-1] + 1, values.size - 1)]
-    )
+def _span(values: _Array, rise: _Array, level: float) -> tuple[float, float]:
+    """Range of the values below a level, and one more on either side."""
+    at = np.flatnonzero(rise <= level)
+    low, high = max(at[0] - 1, 0), min(at[-1] + 1, values.size - 1)
+    return float(values[low]), float(values[high])
 
 
 def _coarse(x: _Array, y: _Array) -> _Array:

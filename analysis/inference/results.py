@@ -37,19 +37,18 @@ class Values:
     interval_errors: tuple[tuple[float, float], ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As a JSON object."""
-        errors = None
-        if self.upper_error is not None:
-            errors = {
-                "upper_limit": self.upper_error,
-                "intervals": [list(e) for e in self.interval_errors or ()],
-            }
-        return {
+        """As a JSON object; ``toys_error`` only where there are toys."""
+        document: dict[str, Any] = {
             "best_fit": self.best_fit,
             "upper_limit": self.upper_limit,
             "intervals": [list(interval) for interval in self.intervals],
-            "toys_error": errors,
         }
+        if self.upper_error is not None:
+            document["toys_error"] = {
+                "upper_limit": self.upper_error,
+                "intervals": [list(e) for e in self.interval_errors or ()],
+            }
+        return document
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,21 @@ class Limit:
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of ``nuem limit``."""
         coupling = self.coupling.to_dict() if self.coupling else None
-        errors = None
+        observed: dict[str, Any] = {
+            "poi": self.poi.to_dict(),
+            "coupling": coupling,
+            "p0": self.p0,
+            "p0_calibration": self.p0_calibration,
+            "p0_sided": self.p0_sided,
+        }
+        if self.p0_error is not None:
+            observed["p0_toys_error"] = self.p0_error
+        expected: dict[str, Any] = {
+            "poi": self.expected_poi,
+            "coupling": self.expected_coupling,
+        }
         if self.expected_poi_error is not None:
-            errors = {
+            expected["toys_error"] = {
                 "poi": self.expected_poi_error,
                 "coupling": self.expected_coupling_error,
             }
@@ -141,19 +152,8 @@ class Limit:
             "calibration": self.calibration,
             "engine": self.engine,
             "definition": self.definition,
-            "observed": {
-                "poi": self.poi.to_dict(),
-                "coupling": coupling,
-                "p0": self.p0,
-                "p0_calibration": self.p0_calibration,
-                "p0_sided": self.p0_sided,
-                "p0_toys_error": self.p0_error,
-            },
-            "expected": {
-                "poi": self.expected_poi,
-                "coupling": self.expected_coupling,
-                "toys_error": errors,
-            },
+            "observed": observed,
+            "expected": expected,
             "toys": self.toys,
             "gof": self.gof,
             "power_constrained": self.power_constrained,
