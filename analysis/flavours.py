@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nuem.analysis.exchange.provenance import digest
+from nuem.analysis.exchange.provenance import digest, provenance
 from nuem.analysis.exchange.workspace import (
     Workspace,
     definition_of,
@@ -42,12 +42,19 @@ def join_charges(workspaces: Mapping[str, Workspace]) -> Workspace:
         With a parameter of each name, in units of the common reference;
         `nuem.analysis.inference.feldman_cousins.region` and
         ``nuem scan --parameter q_e --against q_mu`` make regions of two of them.
+        ``nuem combine --couplings q_e,q_mu`` writes it.
 
     Raises
     ------
     InputError
-        If two have a flavour in common, or differ in more than their charge.
+        If there are not two, two have a flavour in common, or they differ in more than
+        their charge.
     """
+    if len(workspaces) < 2:
+        raise InputError(
+            "charges of several flavours", found=", ".join(workspaces) or None,
+            expected="two or more workspaces",
+        )  # fmt: skip
     (lead_name, lead), *_ = workspaces.items()
     definitions = {name: _signed(name, w) for name, w in workspaces.items()}
     shared = definitions[lead_name]
@@ -82,15 +89,18 @@ def join_charges(workspaces: Mapping[str, Workspace]) -> Workspace:
         }
         _check_rest(spec, workspace, own)
         for channel in spec["channels"]:
-            there = _channel(workspace.spec, channel["name"])["samples"]
+            samples = _channel(workspace.spec, channel["name"])["samples"]
             channel["samples"] += [
                 _renamed(sample, name, rename)
-                for sample in there
+                for sample in samples
                 if _factor(sample, own)
             ]
+        there = {p["name"] for p in config["parameters"]}
         settings = workspace.spec["measurements"][0]["config"]["parameters"]
         config["parameters"] += [
-            {**p, "name": rename[p["name"]]} for p in settings if p["name"] in rename
+            {**p, "name": rename.get(p["name"], p["name"])}
+            for p in settings
+            if p["name"] not in there
         ]
         links |= {
             rename[factor]: {"parameter": name, "power": link["power"]}
@@ -100,13 +110,34 @@ def join_charges(workspaces: Mapping[str, Workspace]) -> Workspace:
     process = "+".join(shared["processes"]) + "-" + "-".join(workspaces)
     spec["measurements"][0]["name"] = measurement_name(process, shared["reference"])
     validate(spec, lead.name)
+    # what one charge leaves neutral is charged by another
+    neutral = [set(own.get("neutral") or []) for own in definitions.values()]
     definition = {
         **shared, "links": links, "flavours": sorted(seen),
-        "definition": f"{' and '.join(workspaces)}: each of its own flavour",
+        "neutral": sorted(set.intersection(*neutral) - seen),
+        "definition": "; ".join(
+            f"{name}: charge of {', '.join(own['flavours'])}"
+            for name, own in definitions.items()
+        ),
     }  # fmt: skip
+    inputs = [
+        {"file": workspace.name, "coupling": name, "sha256": digest(workspace.spec)}
+        for name, workspace in workspaces.items()
+    ]
+    before = (lead.meta or {}).get("provenance") or {}
     meta = {
         **(lead.meta or {}), "definition": definition, "workspace_sha256": digest(spec),
         "measurement": spec["measurements"][0]["name"],
+        "provenance": {
+            **provenance(
+                {
+                    "stage": "combine", "couplings": list(workspaces),
+                    "inputs": {i["coupling"]: i["sha256"] for i in inputs},
+                },
+                inputs,
+            ),
+            "numbers": before.get("numbers", {}),
+        },
     }  # fmt: skip
     return Workspace(spec, meta, lead.name)
 
@@ -156,8 +187,19 @@ def _check_rest(
         ours = {s["name"]: s for s in _channel(spec, channel["name"])["samples"]}
         for name, sample in rest.items():
             own = ours.get(name)
-            if own is None or not np.allclose(own["data"], sample["data"], rtol=1e-9):
+            if own is None or not _same(own, sample):
                 raise InputError(
                     "a sample without charge that differs", file=workspace.name,
                     field=f"{channel['name']}.{name}",
                 )  # fmt: skip
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether documents are the same, but for the last digits of numbers."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return bool(np.isclose(one, other, rtol=1e-9, atol=0.0))
+    return bool(one == other)

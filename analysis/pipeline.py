@@ -113,6 +113,7 @@ def run(
     cl: float = 0.9,
     method: str | None = None,
     toys: int | None = None,
+    conditional: bool = False,
     seed: int = 1,
     unblind: bool = False,
     strict: bool = False,
@@ -140,7 +141,7 @@ def run(
         Files with calibration events: the search events are drawn over their band.
     cl : float
         Confidence level.
-    method, toys : optional
+    method, toys, conditional : optional
         How the limit is set, as in `set_limit`.
     seed : int
         Seed of the simulation.
@@ -175,7 +176,7 @@ def run(
     make_folder(folder)  # before anything is read, let alone calculated
     configuration = {
         "stage": "run", "cl": cl, "method": method, "toys": toys,
-        "simulated": not files,
+        "conditional": conditional, "simulated": not files,
         "seed": None if files else seed, "unblind": unblind, "strict": strict,
         "files": [str(file) for file in files],
         "calibration": [str(file) for file in calibration],
@@ -205,7 +206,8 @@ def run(
     )
     limit = set_limit(
         Workspace(workspace.spec, workspace.meta, str(paths["workspace"])),
-        cl=cl, method=method, toys=toys, configuration=base, progress=progress,
+        cl=cl, method=method, toys=toys, conditional=conditional, configuration=base,
+        progress=progress,
     )  # fmt: skip
     blind = bool((workspace.meta or {}).get("blind"))
     say("fit")

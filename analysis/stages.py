@@ -434,6 +434,7 @@ def set_limit(
     engine: str = "nuem",
     toys: int | None = None,
     seed: int = 1,
+    conditional: bool = False,
     measurement: str | None = None,
     configuration: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -450,6 +451,8 @@ def set_limit(
         How the limit is set, and by what; see `upper_limit`.
     toys, seed : int, optional
         Number of toys at each value, and their seed.
+    conditional : bool
+        Toys have the auxiliary data that were observed.
     measurement : str, optional
         Name of the measurement; needed where there are several.
     configuration : mapping, optional
@@ -457,7 +460,7 @@ def set_limit(
     progress : callable, optional
         Told how far it is.
     **keep
-        ``belt``, ``keep`` and ``shard`` of `upper_limit`.
+        ``belt`` and ``keep`` of `upper_limit`.
 
     Returns
     -------
@@ -485,6 +488,7 @@ def set_limit(
             engine=engine,
             toys=toys,
             seed=seed,
+            conditional=conditional,
         ),
         [
             {"file": workspace.name, "sha256": _sha256(workspace)},
@@ -500,7 +504,7 @@ def set_limit(
     }
     return upper_limit(
         workspace.spec, cl=cl, measurement=measurement, method=method, engine=engine,
-        toys=toys, seed=seed, **keep,
+        toys=toys, seed=seed, conditional=conditional, **keep,
         definition=definition_of(workspace, measurement),
         provenance=made_by, name=workspace.name,
         warnings=[*meta.get("warnings", []), *meta.get("notes", [])],
@@ -543,6 +547,7 @@ def limit_configuration(
     engine: str = "nuem",
     toys: int | None = None,
     seed: int = 1,
+    conditional: bool = False,
 ) -> dict[str, Any]:
     """What a limit depends on."""
     return {
@@ -554,4 +559,5 @@ def limit_configuration(
         "engine": engine,
         "toys": toys,
         "seed": seed,
+        "conditional": conditional,
     }

@@ -30,6 +30,11 @@ __all__ = ["combine"]
     help="YAML: which parameters are one; or the name of a shipped one.",
 )  # fmt: skip
 @click.option(
+    "--couplings", metavar="NAME,NAME",
+    help="WORKSPACEs are of the same data, each for the charge of other flavours: give "
+    "these names to the charges (nuem scan --against makes regions of two).",
+)  # fmt: skip
+@click.option(
     "--allow-same-data", is_flag=True, help="Do not refuse channels with the same data."
 )
 @click.option("-o", "--output", required=True, help="File, or - for stdout.")
@@ -39,6 +44,7 @@ __all__ = ["combine"]
 def combine(
     workspaces: tuple[str, ...],
     correlations: str | None,
+    couplings: str | None,
     allow_same_data: bool,
     output: str,
     force: bool,
@@ -51,6 +57,14 @@ def combine(
 
     Beside NAME.json stands NAME.meta.json with the report; --json prints the report.
     """
+    if couplings is not None:
+        if correlations is not None or allow_same_data:
+            raise InputError(
+                "charges of one experiment share all their parameters and data",
+                field="--couplings", expected="no --correlations or --allow-same-data",
+            )  # fmt: skip
+        _join(workspaces, couplings, output, force, as_json)
+        return
     from nuem.analysis.exchange.combination import combine as put_together
     from nuem.analysis.exchange.provenance import guard_output
     from nuem.analysis.exchange.workspace import (
@@ -79,6 +93,43 @@ def combine(
         return
     for line in _lines(made.report):
         click.echo(line)
+    click.echo(f"wrote {output} and {meta_path(Path(output))}")
+
+
+def _join(
+    workspaces: tuple[str, ...], couplings: str, output: str, force: bool, as_json: bool
+) -> None:
+    """Charges of several flavours of one experiment to one workspace."""
+    from nuem.analysis.exchange.provenance import guard_output
+    from nuem.analysis.exchange.workspace import (
+        meta_path,
+        read_workspace,
+        write_workspace,
+    )
+    from nuem.analysis.flavours import join_charges
+
+    names = [name.strip() for name in couplings.split(",")]
+    if len(names) != len(workspaces) or len(set(names)) != len(names) or "" in names:
+        raise InputError(
+            "one name for each WORKSPACE", field="--couplings", found=couplings,
+            expected=f"{len(workspaces)} different names",
+        )  # fmt: skip
+    made = join_charges(
+        {n: read_workspace(w) for n, w in zip(names, workspaces, strict=True)}
+    )
+    if output == "-":
+        deliver(made.spec, "-")
+        return
+    assert made.meta is not None
+    guard_output(
+        meta_path(Path(output)), made.meta["provenance"]["configuration"], force
+    )
+    write_workspace(output, made)
+    if as_json:
+        definition = made.meta["definition"]
+        deliver({"couplings": names, "definition": definition, "path": output}, "-")
+        return
+    click.echo(made.meta["definition"]["definition"])
     click.echo(f"wrote {output} and {meta_path(Path(output))}")
 
 

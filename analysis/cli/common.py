@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nuem.analysis.inference.limits import Limit
 
 __all__ = [
+    "conditional_option",
     "debug_option",
     "deliver",
     "force_option",
@@ -28,6 +29,14 @@ __all__ = [
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def conditional_option(command: _Command) -> _Command:
+    """``--conditional``: what toys do with auxiliary data."""
+    return click.option(
+        "--conditional", is_flag=True,
+        help="Toys have the auxiliary data that were observed; else they fluctuate them.",
+    )(command)  # fmt: skip
 
 
 def debug_option(command: _Command) -> _Command:
@@ -141,19 +150,27 @@ def show_limit(limit: Limit) -> None:
         f" ({limit.method}, {limit.calibration}, "
         f"{limit.sided if limit.sided == 'unified' else limit.sided + '-sided'})"
     )
-    click.echo(f"  observed   {observed:.3g} {unit}".rstrip())
+    values = limit.coupling or limit.poi
+    error = ""
+    if values.upper_error is not None:
+        error = f"   +- {values.upper_error:.2g} by the number of toys"
+    click.echo(f"  observed   {observed:.3g} {unit}".rstrip() + error)
     click.echo(
         f"  expected   {expected['0']:.3g} {unit}".rstrip()
         + f"   68 %: {expected['-1']:.3g} to {expected['1']:.3g}"
         + f"   95 %: {expected['-2']:.3g} to {expected['2']:.3g}"
     )
-    values = limit.coupling or limit.poi
     if limit.method in {"feldman-cousins", "profile"}:
         parts = (f"[{low:.3g}, {high:.3g}]" for low, high in values.intervals)
         sides = "" if limit.sided == "unified" else "   (two-sided)"
         click.echo(f"  interval   {' and '.join(parts)} {unit}".rstrip() + sides)
+        if values.interval_errors is not None:
+            ends = (f"[{a:.2g}, {b:.2g}]" for a, b in values.interval_errors)
+            click.echo(f"  +- (toys)  {' and '.join(ends)} {unit}".rstrip())
     click.echo(f"  best fit   {values.best_fit:.3g} {unit}".rstrip())
-    click.echo(f"  p0         {limit.p0:.3g}")
+    click.echo(
+        f"  p0         {limit.p0:.3g}   ({limit.p0_sided}-sided, {limit.p0_calibration})"
+    )
     if limit.gof is not None:
         gof = limit.gof
         text = (
@@ -164,8 +181,9 @@ def show_limit(limit: Limit) -> None:
             text += f": {gof['sparse']} of {gof['bins']} bins expect fewer than 5"
         click.echo(text)
     if limit.toys is not None:
-        click.echo(
-            f"  toys       {limit.toys['n']} a value, {limit.toys['failed']} failed"
-        )
+        text = f"{limit.toys['n']} a value, {limit.toys['failed']} failed"
+        if "read" in limit.toys:
+            text += f"; {limit.toys['read']} were kept, {limit.toys['thrown']} thrown"
+        click.echo(f"  toys       {text}")
     for warning in limit.warnings:
         click.echo(f"  note       {warning}")

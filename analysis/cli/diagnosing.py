@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from nuem.analysis.cli.common import (
+    conditional_option,
     debug_option,
     deliver,
     json_option,
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from nuem.analysis.inference.likelihood import Likelihood
 
 __all__ = ["fit", "gof", "impacts", "scan"]
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _options(command: Any) -> Any:
@@ -38,6 +44,19 @@ def _options(command: Any) -> Any:
 _figure = click.option("--figure", metavar="STEM", help="Draw STEM.pdf and STEM.png.")
 
 
+def _keep(what: str) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--keep", metavar="DIR",
+        help=f"Keep toys{what} here, and go on from those that are there.",
+    )  # fmt: skip
+
+
+_shard = click.option(
+    "--shard", metavar="I/N",
+    help="Throw the I-th of N parts of the toys; wants --keep.",
+)  # fmt: skip
+
+
 def _load(workspace_file: str, measurement: str | None) -> tuple[Any, Any]:
     from nuem.analysis.exchange.workspace import definition_of, read_workspace
 
@@ -49,9 +68,12 @@ def _likelihood(workspace_file: str, measurement: str | None) -> Likelihood:
     from nuem.analysis.inference.likelihood import Likelihood
 
     loaded, links = _load(workspace_file, measurement)
-    return Likelihood(
+    made = Likelihood(
         loaded.spec, measurement=measurement, links=links, name=loaded.name
     )
+    if made.poi >= 0:  # a workspace of backgrounds alone may have none
+        made.check_signal()
+    return made
 
 
 def _save(figure: Any, stem: str) -> None:
@@ -119,34 +141,85 @@ def fit(
     "--toys", default=0, show_default=True, type=click.IntRange(0),
     help="At each point of a region; 0: the asymptotic critical value.",
 )  # fmt: skip
+@click.option(
+    "--toy-points", type=click.IntRange(2), metavar="N",
+    help="Throw toys at N of the values of each parameter only, and interpolate the "
+    "critical value.  [default: at all]",
+)  # fmt: skip
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@conditional_option
+@_keep(" of a region")
+@_shard
 @_options
 @_figure
 def scan(
     workspace_file: str, measurement: str | None, figure: str | None, output: str | None,
     as_json: bool, parameter: str | None, against: str | None, points: int | None,
-    cl: float, toys: int, seed: int,
+    cl: float, **how: Any,
 ) -> None:  # fmt: skip
     """Scan -2 ln L of WORKSPACE against one parameter or two, the others at their best."""
-    from scipy.special import chdtri
-
-    from nuem.analysis.inference.profile import profile
-    from nuem.analysis.inference.results import percent
-
     if not 0 < cl < 1:
         raise InputError("confidence level", field="--cl", found=f"{cl:.15g}",
                          expected="0 to 1")  # fmt: skip
+    if against is None:
+        for name in ("toys", "toy_points", "conditional", "keep", "shard"):
+            if how[name]:
+                raise InputError(
+                    "toys are thrown for a region of two parameters",
+                    field=f"--{name.replace('_', '-')}", found=how[name],
+                    expected="--against, or nuem limit --method feldman-cousins",
+                )  # fmt: skip
+    loaded, _ = _load(workspace_file, measurement)
     likelihood = _likelihood(workspace_file, measurement)
+    show = _Shown(output, as_json, figure)
     if against is not None:
         names = (parameter or likelihood.poi_name, against)
         if names[0] == names[1]:
             raise InputError("a parameter against itself", field="--against",
                              found=against, expected="another one")  # fmt: skip
-        _region(
-            likelihood, names, points or 31, cl, toys, seed, output, as_json, figure
-        )
+        meaning = _meaning(loaded, measurement)
+        _region(likelihood, names, meaning, points or 31, cl, show, **how)
         return
-    found = profile(likelihood, parameter=parameter, points=points or 101)
+    _line(likelihood, parameter, points or 101, cl, show)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """How an answer is wanted."""
+
+    output: str | None
+    as_json: bool
+    figure: str | None
+
+
+def _symbol(name: str) -> str:
+    """A coupling such as q_mu as it is printed; other names as they are."""
+    symbol, _, flavour = name.partition("_")
+    printed = {"e": "e", "mu": r"\mu", "tau": r"\tau"}
+    return f"${symbol}_{printed[flavour]}$" if flavour in printed else name
+
+
+def _meaning(loaded: Any, measurement: str | None) -> dict[str, Any]:
+    """Unit and size of one unit of the parameters that are couplings themselves."""
+    from nuem.analysis.exchange.workspace import definition_of
+
+    found = definition_of(loaded, measurement) or {}
+    return {
+        link["parameter"]: {"reference": found["reference"], "unit": found["unit"]}
+        for link in (found.get("links") or {}).values()
+    }
+
+
+def _line(
+    likelihood: Likelihood, parameter: str | None, points: int, cl: float, show: _Shown
+) -> None:
+    """Scan of one parameter."""
+    from scipy.special import chdtri
+
+    from nuem.analysis.inference.profile import profile
+    from nuem.analysis.inference.results import percent
+
+    found = profile(likelihood, parameter=parameter, points=points)
     critical = float(chdtri(1, 1 - cl))
     islands = found.intervals(critical)
     document = {
@@ -167,8 +240,8 @@ def scan(
     lines += [
         f"  {percent(cl)} interval (asymptotic) {a:.5g} to {b:.5g}" for a, b in islands
     ]
-    _answer(document, lines, output, as_json)
-    if figure is not None:
+    _answer(document, lines, show.output, show.as_json)
+    if show.figure is not None:
         from nuem.plots.belts import likelihood_scan
 
         _save(
@@ -176,40 +249,61 @@ def scan(
                 values=found.values, rise=found.rise, critical=critical,
                 intervals=islands, cl=cl, parameter=found.parameter,
             ),
-            figure,
+            show.figure,
         )  # fmt: skip
 
 
 def _region(
-    likelihood: Likelihood, names: tuple[str, str], points: int, cl: float, toys: int,
-    seed: int, output: str | None, as_json: bool, figure: str | None,
+    likelihood: Likelihood, names: tuple[str, str], meaning: dict[str, Any], points: int,
+    cl: float, show: _Shown, *, toys: int, seed: int, toy_points: int | None,
+    conditional: bool, keep: str | None, shard: str | None,
 ) -> None:  # fmt: skip
-    """Region of two parameters, as far as each is scanned by itself."""
+    """Region of two parameters, as far as it may reach."""
     import numpy as np
     from scipy.special import chdtri
 
-    from nuem.analysis.inference.feldman_cousins import region
-    from nuem.analysis.inference.profile import profile
+    from nuem.analysis.inference.regions import region, region_spans
     from nuem.analysis.inference.results import percent
+    from nuem.analysis.inference.toys import shard_range, tidy
 
-    reach = 1.6 * float(chdtri(2, 1 - cl))
-    x, y = (
-        np.linspace(alone.values[0], alone.values[-1], points)
-        for alone in (
-            profile(likelihood, parameter=name, points=3, reach=reach) for name in names
+    part = parse_shard(shard, keep)
+    if part is not None:
+        if not toys:
+            raise InputError("a shard of no toys", field="--toys", found=toys)
+        shard_range(toys, part)
+    reach = 1.2 * float(chdtri(2, 1 - cl))
+    spans = [tidy(np.array(s)) for s in region_spans(likelihood, names, reach)]
+    x, y = (np.linspace(float(span[0]), float(span[1]), points) for span in spans)
+    with progress() as say:
+        found = region(
+            likelihood, names, x, y, cl=cl, count=toys, seed=seed, toy_points=toy_points,
+            fluctuate_aux=not conditional, progress=lambda text: say(f"region: {text}"),
+            keep=keep, shard=part,
+        )  # fmt: skip
+    if part is not None:
+        click.echo(
+            f"{found.read + found.thrown} toys of shard {shard} are in {keep}: run all"
+            " without --shard"
         )
-    )
-    found = region(likelihood, names, x, y, cl=cl, count=toys, seed=seed)
+        return
+    thrown = None
+    if toys:
+        thrown = {"n": toys, "failed": found.failed, "seed": seed}
+        if keep is not None:
+            thrown |= {"read": found.read, "thrown": found.thrown}
+    units = [meaning.get(name) for name in names]
     document = {
         "parameters": list(names),
         "x": x.tolist(),
         "y": y.tolist(),
         "rise": found.rise.tolist(),
         "critical": found.critical.tolist(),
+        "toys_error": found.error.tolist() if toys else None,
         "best_fit": list(found.best_fit),
         "cl": cl,
-        "calibration": "toys (unconditional)" if toys else "asymptotic",
-        "toys": {"n": toys, "failed": found.failed, "seed": seed} if toys else None,
+        "calibration": found.calibration,
+        "toys": thrown,
+        "units": units,
     }
     share = float(found.accepted.mean())
     lines = [
@@ -219,40 +313,61 @@ def _region(
         ),
         (
             f"  {share:.1%} of {x[0]:.4g} to {x[-1]:.4g} by {y[0]:.4g} to {y[-1]:.4g} is "
-            f"accepted at {percent(cl)} ({document['calibration']})"
+            f"accepted at {percent(cl)} ({found.calibration})"
         ),
     ]
-    _answer(document, lines, output, as_json)
-    if figure is not None:
+    for unit, name in zip(units, names, strict=True):
+        if unit is not None:
+            lines.append(f"  {name} in {unit['reference']:g} {unit['unit']}")
+    if thrown is not None:
+        text = f"{toys} a point, {found.failed} failed"
+        if keep is not None:
+            text += f"; {found.read} were kept, {found.thrown} thrown"
+        lines.append(
+            f"  toys: {text}; critical values are known to {found.error.max():.2g} or"
+            " better"
+        )
+    _answer(document, lines, show.output, show.as_json)
+    if show.figure is not None:
         from nuem.plots.belts import region as draw
 
+        # one unit for both axes, or none
+        same = units[0] if units[0] == units[1] else None
+        scale = 1.0 if same is None else same["reference"]
         _save(
             draw(
-                x=x, y=y, rise=found.rise, critical=found.critical,
-                best_fit=found.best_fit, cl=cl, names=names,
+                x=x * scale, y=y * scale, rise=found.rise, critical=found.critical,
+                best_fit=(found.best_fit[0] * scale, found.best_fit[1] * scale), cl=cl,
+                names=(_symbol(names[0]), _symbol(names[1])),
+                unit="" if same is None else same["unit"],
+                note="toys" if toys else "asymptotic",
             ),
-            figure,
+            show.figure,
         )  # fmt: skip
 
 
 @click.command()
 @click.option("--toys", default=1000, show_default=True, type=click.IntRange(0))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
-@click.option("--keep", metavar="DIR", help="Keep toys here, and go on from there.")
-@click.option("--shard", metavar="I/N", help="Throw the I-th of N parts of the toys.")
+@conditional_option
+@_keep("")
+@_shard
 @_options
 def gof(
     workspace_file: str, measurement: str | None, output: str | None,
-    as_json: bool, toys: int, seed: int, keep: str | None, shard: str | None,
+    as_json: bool, toys: int, seed: int, conditional: bool, keep: str | None,
+    shard: str | None,
 ) -> None:  # fmt: skip
     """Goodness of fit of WORKSPACE: saturated, asymptotic and by toys."""
     from nuem.analysis.inference.diagnostics import goodness_of_fit
 
     part = parse_shard(shard, keep)
+    if part is not None and not toys:
+        raise InputError("a shard of no toys", field="--toys", found=toys)
     with progress() as say:
         found = goodness_of_fit(
             _likelihood(workspace_file, measurement), toys=toys, seed=seed,
-            progress=say, keep=keep, shard=part,
+            fluctuate_aux=not conditional, progress=say, keep=keep, shard=part,
         )  # fmt: skip
     if part is not None:
         click.echo(f"toys of shard {shard} are in {keep}: run all without --shard")
@@ -263,7 +378,8 @@ def gof(
     ]
     if found.p_toys is not None:
         lines.append(
-            f"  p (toys)        {found.p_toys:.3g}   ({toys}, {found.failed} failed)"
+            f"  p (toys)        {found.p_toys:.3g}   ({toys} {found.auxiliary},"
+            f" {found.failed} failed)"
         )
     _answer(found.to_dict(), lines, output, as_json)
 

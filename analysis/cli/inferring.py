@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nuem.analysis.cli.common import (
+    conditional_option,
     debug_option,
     deliver,
     force_option,
@@ -102,6 +103,7 @@ def workspace(
 @click.option(
     "--seed", default=1, show_default=True, type=click.IntRange(0), help="Of the toys."
 )
+@conditional_option
 @click.option(
     "--engine", type=click.Choice(["nuem", "pyhf"]), default="nuem", show_default=True,
     help="What evaluates and fits the likelihood.",
@@ -134,22 +136,31 @@ def limit(
 ) -> None:
     """Set a limit from any pyhf WORKSPACE (- is stdin)."""
     from nuem.analysis.exchange.provenance import guard_output
-    from nuem.analysis.exchange.workspace import read_workspace
+    from nuem.analysis.exchange.workspace import definition_of, read_workspace
+    from nuem.analysis.inference.limits import throw_shard
     from nuem.analysis.stages import limit_configuration, set_limit
 
     loaded = read_workspace(workspace_file)
     part = parse_shard(shard, keep)
-    if output not in (None, "-") and part is None:
+    if part is not None:
+        with progress() as say:
+            made = throw_shard(
+                loaded.spec, part, str(keep), cl=cl, measurement=measurement,
+                definition=definition_of(loaded, measurement), name=loaded.name,
+                progress=lambda text: say(f"limit: {text}"), **how,
+            )  # fmt: skip
+        click.echo(
+            f"{made} toys of shard {shard} are in {keep}: run all without --shard"
+        )
+        return
+    if output not in (None, "-"):
         assert output is not None
         guard_output(output, limit_configuration(loaded, cl, measurement, **how), force)
     with progress() as say:
         result = set_limit(
             loaded, cl=cl, measurement=measurement, progress=say, belt=belt, keep=keep,
-            shard=part, **how,
+            **how,
         )  # fmt: skip
-    if part is not None:
-        click.echo(f"toys of shard {shard} are in {keep}: run all without --shard")
-        return
     if output is not None:
         deliver(result.to_dict(), output)
     if as_json and output != "-":

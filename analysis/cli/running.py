@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nuem.analysis.cli.common import (
+    conditional_option,
     debug_option,
     deliver,
     force_option,
@@ -44,6 +45,7 @@ SMALL_RATE = 0.01
     help="Of the limit.  [default: as nuem limit]",
 )  # fmt: skip
 @click.option("--toys", type=int, help="Toys at each value, for methods with toys.")
+@conditional_option
 @click.option("--seed", default=1, show_default=True, help="Seed of simulated events.")
 @click.option("--unblind", is_flag=True, help="Look at the data of a blind experiment.")
 @click.option("--strict", is_flag=True, help="NaN and negative energies are errors.")

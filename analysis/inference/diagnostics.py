@@ -11,7 +11,7 @@ import numpy as np
 from nuem.analysis.inference.fit import covariance
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.profile import global_fit
-from nuem.analysis.inference.toys import DIGITS, throw
+from nuem.analysis.inference.toys import DIGITS, Countdown, auxiliary, throw
 from nuem.inputs.errors import InferenceError
 
 __all__ = ["Goodness", "Impact", "goodness_of_fit", "impacts"]
@@ -35,6 +35,8 @@ class Goodness:
     p_toys : float or None
         Share of toys at the best fit that are described as badly or worse.
     toys, failed, seed : int
+    auxiliary : str
+        ``unconditional`` toys, or ``conditional`` ones.
     bins, sparse : int
         Bins, and those of them in which fewer than 5 events are expected: with many of
         these the asymptotic p is approximate.
@@ -47,6 +49,7 @@ class Goodness:
     toys: int
     failed: int
     seed: int
+    auxiliary: str
     bins: int
     sparse: int
 
@@ -101,6 +104,7 @@ def goodness_of_fit(
     *,
     toys: int = 0,
     seed: int = 1,
+    fluctuate_aux: bool = True,
     threads: int | None = None,
     progress: Callable[[str], None] | None = None,
     **keep: Any,
@@ -113,6 +117,8 @@ def goodness_of_fit(
     toys : int
         Number of toys at the best fit; 0 for none.
     seed : int
+    fluctuate_aux : bool
+        Unconditional toys, or conditional ones, which have the observed auxiliary data.
     threads : int, optional
     progress : callable, optional
     **keep
@@ -137,8 +143,7 @@ def goodness_of_fit(
     """
     from scipy.special import chdtrc
 
-    curved = bool((likelihood.arrays.factor_power > 1).any())
-    best = global_fit(likelihood)[0] if curved else likelihood.fit()
+    best = global_fit(likelihood)[0] if likelihood.curved else likelihood.fit()
     if not best.converged:
         raise InferenceError("the fit did not converge", file=likelihood.name)
     arrays = likelihood.arrays
@@ -149,10 +154,9 @@ def goodness_of_fit(
     if toys:
         thrown = throw(
             likelihood, best.values, test=None, count=toys, seed=seed,
-            purpose="goodness of fit", threads=threads,
-            progress=None if progress is None else lambda done, of: progress(
-                f"toys: {done} of {of}"
-            ), **keep,
+            purpose="goodness of fit", parameters=None if likelihood.poi >= 0 else [],
+            threads=threads, fluctuate_aux=fluctuate_aux,
+            progress=Countdown(progress, 1).at(0, "toys at the best fit"), **keep,
         )  # fmt: skip
         good = thrown.statistic[thrown.status == 0]
         failed = thrown.failed
@@ -162,6 +166,7 @@ def goodness_of_fit(
     return Goodness(
         deviance=float(best.deviance), ndf=ndf, p_asymptotic=asymptotic, p_toys=by_toys,
         toys=toys, failed=failed, seed=seed, bins=likelihood.observed.size,
+        auxiliary=auxiliary(fluctuate_aux),
         sparse=int((likelihood.expected(best.values) < _SPARSE).sum()),
     )  # fmt: skip
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,6 +89,7 @@ class Likelihood:
         name: str = "workspace",
     ) -> None:
         self.name = name
+        self._made_of = (spec, measurement, links)
         model = compile_workspace(spec, measurement=measurement, links=links, name=name)
         self.model: Compiled = model
         self.arrays = model.arrays
@@ -114,6 +118,52 @@ class Likelihood:
         self._scratch = kernels.scratch(self.arrays)
         check_yields(spec, name)
         self._check()
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the workspace, its measurement and links: what names kept toys."""
+        text = json.dumps(self._made_of, sort_keys=True, default=list)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def outer_slots(self, parameters: Sequence[int]) -> NDArray[np.int64]:
+        """Places of parameters among the outer ones, which a toy can be tested at.
+
+        Raises
+        ------
+        InputError
+            If a parameter is solved together with its bins within each fit.
+        """
+        outer = list(self.arrays.outer)
+        for i in parameters:
+            if i not in outer:
+                raise InputError(
+                    "toys cannot test a parameter of single bins: it is solved within "
+                    "each fit", file=self.name, field=self.names[i],
+                    expected=", ".join(self.names[k] for k in outer[:20]),
+                )  # fmt: skip
+        return np.array([outer.index(i) for i in parameters], dtype=np.int64)
+
+    @property
+    def curved(self) -> list[int]:
+        """Couplings that enter with a power above 1: they may have several minima."""
+        arrays = self.arrays
+        slots = np.unique(arrays.factor_outer[arrays.factor_power > 1])
+        return [int(arrays.outer[slot]) for slot in slots]
+
+    def check_free(self, parameter: int) -> None:
+        """Refuse to scan a parameter that cannot move.
+
+        Raises
+        ------
+        InferenceError
+            If it is fixed.
+        """
+        low, high = self.arrays.low[parameter], self.arrays.high[parameter]
+        if self.model.fixed[parameter] or low == high:
+            raise InferenceError(
+                "the parameter is fixed", file=self.name, field=self.names[parameter],
+                found=f"{self.init[parameter]:g}", expected="a free parameter",
+            )  # fmt: skip
 
     @property
     def poi_name(self) -> str:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from nuem.analysis.inference.compiled import UnknownModifierError
-from nuem.analysis.inference.methods import ALL, BY_PYHF, Task
+from nuem.analysis.inference.methods import ALL, BY_PYHF, SHARDS, Task
 from nuem.analysis.inference.results import BANDS, Limit, Values, is_signed
+from nuem.analysis.inference.toys import shard_range
 from nuem.inputs.errors import InputError
 from nuem.inputs.modifiers import foreign_modifiers
 
-__all__ = ["BANDS", "ENGINES", "METHODS", "Limit", "Values", "upper_limit"]
+__all__ = [
+    "BANDS", "ENGINES", "METHODS", "Limit", "Values", "throw_shard", "upper_limit",
+]  # fmt: skip
 
 #: Methods by which an interval is found.
 METHODS = ("cls", "toys", "feldman-cousins", "profile")
@@ -39,7 +42,7 @@ def upper_limit(
     progress: Callable[[str], None] | None = None,
     belt: str | Path | None = None,
     keep: str | Path | None = None,
-    shard: tuple[int, int] | None = None,
+    conditional: bool = False,
 ) -> Limit:
     """Set a limit on the parameter of interest of a pyhf workspace.
 
@@ -75,10 +78,11 @@ def upper_limit(
     belt : str or Path, optional
         Where to keep the critical values of ``feldman-cousins``.
     keep : str or Path, optional
-        Folder in which toys are kept: an interrupted run goes on from there.
-    shard : tuple of int, optional
-        (i, N): throw the i-th part of the toys only. The result then is that of a part;
-        the one of all comes from a run without `shard` on the same folder.
+        Folder in which toys are kept: an interrupted run goes on from there, and shards
+        that `throw_shard` has put there are not thrown again.
+    conditional : bool
+        Toys have the auxiliary data that were observed; by default they fluctuate them
+        (unconditional toys).
 
     Returns
     -------
@@ -108,6 +112,89 @@ def upper_limit(
     >>> round(limit.poi.upper_limit, 2)
     1.32
     """
+    chosen, task = _asked(
+        spec, cl=cl, method=method, engine=engine, toys=toys, seed=seed,
+        measurement=measurement, definition=definition, provenance=provenance,
+        warnings=warnings, name=name, progress=progress, belt=belt, keep=keep,
+        conditional=conditional,
+    )  # fmt: skip
+    if engine == "pyhf":
+        return BY_PYHF[chosen](task)
+    try:
+        return ALL[chosen](task)
+    except UnknownModifierError as error:
+        if chosen not in BY_PYHF:
+            foreign_modifiers(spec, name)
+            raise UnknownModifierError(
+                f"{error}; pyhf has no method {chosen} that works",
+                expected=" or ".join(BY_PYHF),
+            ) from None
+        handed = f"handed over to pyhf: {error}"
+        return BY_PYHF[chosen](replace(task, warnings=(*task.warnings, handed)))
+
+
+def throw_shard(
+    spec: Mapping[str, Any],
+    shard: tuple[int, int],
+    keep: str | Path,
+    **asked: Any,
+) -> int:
+    """Throw a part of the toys of a limit, on this computer or another, and keep them.
+
+    Parameters
+    ----------
+    spec : mapping
+        A pyhf workspace document.
+    shard : tuple of int
+        (i, N): the i-th of N parts, counted from 1.
+    keep : str or Path
+        Folder in which they are kept. `upper_limit` with the same folder takes those of
+        all shards, and throws those that are missing.
+    **asked
+        What else `upper_limit` is asked for.
+
+    Returns
+    -------
+    int
+        Number of toys of this shard that are now kept.
+
+    Raises
+    ------
+    InputError
+        If an argument or the workspace is wrong, or the method has no toys to keep.
+    InferenceError
+        If a fit of the data does not converge.
+    """
+    chosen, task = _asked(spec, keep=keep, **asked)
+    if chosen not in SHARDS or asked.get("engine") == "pyhf":
+        raise InputError(
+            "no toys of this method can be kept", field="shard",
+            found=f"method {chosen}, engine {asked.get('engine') or ENGINES[0]}",
+            expected="toys or feldman-cousins by nuem",
+        )  # fmt: skip
+    shard_range(task.toys, shard)
+    return SHARDS[chosen](task, shard)
+
+
+def _asked(
+    spec: Mapping[str, Any],
+    *,
+    cl: float = 0.9,
+    method: str | None = None,
+    engine: str = "nuem",
+    toys: int | None = None,
+    seed: int = 1,
+    definition: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
+    progress: Callable[[str], None] | None = None,
+    measurement: str | None = None,
+    name: str = "workspace",
+    belt: str | Path | None = None,
+    keep: str | Path | None = None,
+    conditional: bool = False,
+) -> tuple[str, Task]:
+    """Method and task, checked."""
     if not 0 < cl < 1:
         raise InputError("confidence level", found=f"{cl:.15g}", expected="0 to 1")
     chosen = method or ("feldman-cousins" if is_signed(definition) else "cls")
@@ -142,22 +229,9 @@ def upper_limit(
             "pyhf is not an engine of this method", field="engine", found=chosen,
             expected=" or ".join(BY_PYHF),
         )  # fmt: skip
-    task = Task(
+    return chosen, Task(
         spec=spec, cl=cl, measurement=measurement, definition=definition,
         provenance=dict(provenance or {}), warnings=tuple(warnings), name=name,
-        toys=count, seed=seed, say=progress or (lambda _: None), belt=belt,
-        keep={"keep": keep, "shard": shard},
+        toys=count, seed=seed, say=progress or (lambda _: None), belt=belt, keep=keep,
+        conditional=conditional,
     )  # fmt: skip
-    if engine == "pyhf":
-        return BY_PYHF[chosen](task)
-    try:
-        return ALL[chosen](task)
-    except UnknownModifierError as error:
-        if chosen not in BY_PYHF:
-            foreign_modifiers(spec, name)
-            raise UnknownModifierError(
-                f"{error}; pyhf has no method {chosen} that works",
-                expected=" or ".join(BY_PYHF),
-            ) from None
-        handed = f"handed over to pyhf: {error}"
-        return BY_PYHF[chosen](replace(task, warnings=(*task.warnings, handed)))

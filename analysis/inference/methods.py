@@ -9,23 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nuem.analysis.inference.asymptotic import Asymptotic, CLsCurve, asymptotic_cls
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.parameters import pick_measurement
+from nuem.analysis.inference.profile import Profile
 from nuem.analysis.inference.results import (
     BANDS,
     Limit,
     Values,
+    error_in_coupling,
     in_coupling,
     to_coupling,
 )
+from nuem.analysis.inference.toys import Countdown, Toys, auxiliary
 from nuem.inputs.errors import InferenceError, InputError
 
-__all__ = ["ALL", "BY_PYHF", "Task"]
+__all__ = ["ALL", "BY_PYHF", "SHARDS", "Task"]
 
+_Array = NDArray[np.float64]
 #: Fewer effective events without signal than this, and toys replace formulae.
 _FEW = 8.0
+#: Toys of the expected limits of ``profile``.
+_PROFILE_TOYS = 400
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,8 @@ class Task:
     seed: int
     say: Callable[[str], None]
     belt: str | Path | None
-    keep: Mapping[str, Any]
+    keep: str | Path | None
+    conditional: bool
 
     def likelihood(
         self, bounds: Mapping[str, tuple[float, float]] | None = None
@@ -64,20 +72,49 @@ class Task:
         links = (self.definition or {}).get("links") or {}
         return str(links.get(name, {}).get("parameter", name))
 
+    @property
+    def throwing(self) -> dict[str, Any]:
+        """What `throw` and all that call it are told."""
+        return {
+            "count": self.toys, "seed": self.seed, "keep": self.keep,
+            "fluctuate_aux": not self.conditional,
+        }  # fmt: skip
+
+    def thrown(self, *, failed: int, read: int, thrown: int) -> dict[str, Any]:
+        """What a result says of its toys; how many are new only where they are kept."""
+        said = {"n": self.toys, "failed": failed, "seed": self.seed}
+        return said if self.keep is None else {**said, "read": read, "thrown": thrown}
+
     def result(
-        self, poi: Values, expected: Mapping[str, float], p0: float, **more: Any
+        self,
+        poi: Values,
+        expected: Mapping[str, float],
+        p0: float,
+        *,
+        expected_error: Mapping[str, float] | None = None,
+        **more: Any,
     ) -> Limit:
-        coupling, expected_coupling = in_coupling(poi, expected, self.definition)
+        """The limit, in the unit of the coupling too where that is known."""
         warnings = (*self.warnings, *more.pop("warnings", ()))
         constrained = {"poi": max(poi.upper_limit, expected["-1"])}
-        if self.definition is not None and coupling is not None:
-            constrained["coupling"] = to_coupling(constrained["poi"], self.definition)
+        meaning = self.definition
+        coupling = in_g = error_in_g = None
+        if meaning is not None and meaning.get("reference") is not None:
+            coupling = in_coupling(poi, meaning)
+            in_g = {band: to_coupling(x, meaning) for band, x in expected.items()}
+            constrained["coupling"] = to_coupling(constrained["poi"], meaning)
+            if expected_error is not None:
+                error_in_g = {
+                    band: error_in_coupling(expected[band], error, meaning)
+                    for band, error in expected_error.items()
+                }
         return Limit(
             cl=self.cl, parameter=self.parameter, poi=poi, expected_poi=dict(expected),
-            p0=p0, coupling=coupling, expected_coupling=expected_coupling,
-            definition=dict(self.definition) if self.definition is not None else None,
+            p0=p0, coupling=coupling, expected_coupling=in_g,
+            definition=dict(meaning) if meaning is not None else None,
             warnings=warnings, provenance=dict(self.provenance),
-            power_constrained=constrained, **more,
+            expected_poi_error=None if expected_error is None else dict(expected_error),
+            expected_coupling_error=error_in_g, power_constrained=constrained, **more,
         )  # fmt: skip
 
 
@@ -85,10 +122,10 @@ def _bands(values: Iterable[float]) -> dict[str, float]:
     return dict(zip(BANDS, map(float, values), strict=True))
 
 
-def _sparse(found: Asymptotic) -> tuple[str, ...]:
-    if not found.sparse:
+def _sparse(sparse: int, bins: int) -> tuple[str, ...]:
+    if not sparse:
         return ()
-    text = f"{found.sparse} of {found.bins} bins hold fewer than 5 events"
+    text = f"{sparse} of {bins} bins hold fewer than 5 events"
     return (f"{text}: the asymptotic limit is approximate",)
 
 
@@ -96,7 +133,7 @@ def _from_asymptotic(task: Task, found: Asymptotic, **more: Any) -> Limit:
     poi = Values(found.best_fit, found.observed, ((found.low, found.observed),))
     return task.result(
         poi, _bands(found.expected), found.p0, scan=found.scan,
-        warnings=(*_sparse(found), *more.pop("warnings", ())), **more,
+        warnings=(*_sparse(found.sparse, found.bins), *more.pop("warnings", ())), **more,
     )  # fmt: skip
 
 
@@ -126,17 +163,23 @@ def _profile_by_pyhf(task: Task) -> Limit:
         Values(found.best_fit, found.upper, (found.interval,)), _bands(found.expected),
         found.p0, scan={"poi": found.values, "rise": found.rise}, method="profile",
         statistic="profile likelihood ratio", sided="one", calibration="asymptotic",
-        engine="pyhf", warnings=("one minimum was looked for",),
+        engine="pyhf", p0_sided=found.p0_sided,
+        warnings=("one minimum was looked for", *_sparse(found.sparse, found.bins)),
     )  # fmt: skip
 
 
-def _cls(task: Task) -> Limit:
+def _few(likelihood: Likelihood, null: Any) -> float | None:
+    """Events under the signal, where they are too few for asymptotic formulae."""
     from nuem.analysis.inference.toy_limits import effective_counts
 
-    likelihood = _not_negative(task)
-    null = likelihood.fit(fixed={likelihood.poi: likelihood.poi_bounds[0]})
     few = effective_counts(likelihood, null.values)
-    if few < _FEW and task.toys:
+    return few if few < _FEW else None
+
+
+def _cls(task: Task) -> Limit:
+    likelihood = _not_negative(task)
+    few = _few(likelihood, _null(likelihood))
+    if few is not None and task.toys:
         text = (
             f"{few:.2g} events are expected under the signal: toys in place of the "
             "asymptotic formulae"
@@ -160,25 +203,70 @@ def _not_negative(task: Task) -> Likelihood:
     return likelihood
 
 
+def _guided(task: Task, likelihood: Likelihood) -> tuple[CLsCurve, Asymptotic]:
+    """Where toys of CLs are thrown: by the asymptotic limits."""
+    task.say("CLs: where to throw toys")
+    guide = asymptotic_cls(likelihood, cl=task.cl, points=0)
+    return CLsCurve(likelihood), guide
+
+
 def _toys(task: Task, method: str = "toys") -> Limit:
     from nuem.analysis.inference.toy_limits import toy_cls
 
     likelihood = _not_negative(task)
-    task.say("CLs: where to throw toys")
-    guide = asymptotic_cls(likelihood, cl=task.cl, points=0)
-    curve = CLsCurve(likelihood)
+    curve, guide = _guided(task, likelihood)
     found = toy_cls(
-        likelihood, curve, guide, cl=task.cl, count=task.toys, seed=task.seed,
-        progress=task.say, **task.keep,
-    )  # fmt: skip
+        likelihood, curve, guide, cl=task.cl, progress=task.say, **task.throwing
+    )
     low = max(likelihood.poi_bounds[0], 0.0)
-    poi = Values(curve.best_fit, found.observed, ((low, found.observed),))
+    error = found.observed_error
+    poi = Values(
+        curve.best_fit, found.observed, ((low, found.observed),), error, ((0.0, error),)
+    )
     return task.result(
         poi, _bands(found.expected), found.p0, scan=found.scan, method=method,
-        calibration="toys (unconditional)",
-        toys={"n": found.count, "failed": found.failed, "seed": found.seed},
+        expected_error=_bands(found.expected_error), p0_error=found.p0_error,
+        calibration=_by_toys(task), p0_calibration=_by_toys(task),
+        toys=task.thrown(failed=found.failed, read=found.read, thrown=found.thrown),
         warnings=(*_about(likelihood), *_failures(found.failed)),
     )  # fmt: skip
+
+
+def _by_toys(task: Task) -> str:
+    return f"toys ({auxiliary(not task.conditional)})"
+
+
+def _throw_cls(task: Task, shard: tuple[int, int]) -> int:
+    from nuem.analysis.inference.toy_limits import throw_cls
+
+    likelihood = _not_negative(task)
+    curve, guide = _guided(task, likelihood)
+    return throw_cls(
+        likelihood, curve, guide, progress=task.say, shard=shard, **task.throwing
+    )
+
+
+def _throw_if_few(task: Task, shard: tuple[int, int]) -> int:
+    likelihood = _not_negative(task)
+    if _few(likelihood, _null(likelihood)) is None:
+        raise InputError(
+            "no toys are thrown: the asymptotic formulae hold", file=task.name,
+            field="shard", found="method cls", expected="toys or feldman-cousins",
+        )  # fmt: skip
+    return _throw_cls(task, shard)
+
+
+def _throw_belt(task: Task, shard: tuple[int, int]) -> int:
+    from nuem.analysis.inference.feldman_cousins import calibrate, scan_for_belt
+
+    likelihood = task.likelihood()
+    task.say("scan")
+    scan = scan_for_belt(likelihood, task.cl)
+    made = _discovery(task, likelihood, scan, shard=shard)[2].status.size
+    belt = calibrate(
+        likelihood, scan, cl=task.cl, progress=task.say, shard=shard, **task.throwing
+    )
+    return made * (1 + belt.values.size)
 
 
 def _about(likelihood: Likelihood) -> tuple[str, ...]:
@@ -195,6 +283,12 @@ def _about(likelihood: Likelihood) -> tuple[str, ...]:
         said.append(
             f"{name} has a {kind} constraint, which acts on the limit beside the counts"
         )
+    others = [likelihood.names[i] for i in likelihood.curved if i != likelihood.poi]
+    if others:
+        said.append(
+            f"{', '.join(others)} may have several minima too, of which fits of toys find "
+            "the one beside the data: nuem scan --against searches both"
+        )
     return tuple(said)
 
 
@@ -207,9 +301,44 @@ def _null(likelihood: Likelihood) -> Any:
     return likelihood.fit(fixed={likelihood.poi: min(max(low, 0.0), high)})
 
 
-def _unified(task: Task) -> Limit:
+def _discovery(
+    task: Task, likelihood: Likelihood, scan: Profile, **shard: Any
+) -> tuple[float, float, Toys]:
+    """p0 by toys, its error, and the toys."""
+    from nuem.analysis.inference.feldman_cousins import toy_starts
+    from nuem.analysis.inference.toy_limits import discovery
+
+    null = _null(likelihood)
+    return discovery(
+        likelihood, null.values, max(null.deviance - scan.best.deviance, 0.0),
+        starts=toy_starts(likelihood, scan), **shard, **task.throwing,
+        progress=Countdown(task.say, 1).at(0, "toys without signal"),
+    )  # fmt: skip
+
+
+def _p0_sided(likelihood: Likelihood) -> str:
+    """Two-sided where less than no signal may be fitted, and counts as well."""
+    return "one" if likelihood.poi_bounds[0] >= 0 else "two"
+
+
+def _quantiles(edges: _Array, errors: _Array) -> tuple[_Array, _Array]:
+    """Expected limits from those of toys, and their standard deviations.
+
+    By the number of these toys, and by that of the critical values behind each.
+    """
     from scipy.special import ndtr
 
+    shares = ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
+    spread = np.sqrt(shares * (1 - shares) / edges.size)
+    low, high = (
+        np.quantile(edges, np.clip(shares + sign * spread, 0, 1)) for sign in (-1, 1)
+    )
+    order = np.argsort(edges)
+    of_belt = errors[order][np.round(shares * (edges.size - 1)).astype(int)]
+    return np.quantile(edges, shares), np.hypot(0.5 * (high - low), of_belt)
+
+
+def _unified(task: Task) -> Limit:
     from nuem.analysis.inference.feldman_cousins import (
         calibrate,
         expected_edges,
@@ -219,10 +348,7 @@ def _unified(task: Task) -> Limit:
     likelihood = task.likelihood()
     task.say("scan")
     scan = scan_for_belt(likelihood, task.cl)
-    belt = calibrate(
-        likelihood, scan, cl=task.cl, count=task.toys, seed=task.seed, progress=task.say,
-        **task.keep,
-    )  # fmt: skip
+    belt = calibrate(likelihood, scan, cl=task.cl, progress=task.say, **task.throwing)
     if task.belt is not None:
         belt.save(task.belt)
     intervals = belt.invert(scan)
@@ -230,27 +356,30 @@ def _unified(task: Task) -> Limit:
         raise InferenceError(
             "no value is accepted", file=task.name, field=scan.parameter
         )
+    p0, p0_error, zero = _discovery(task, likelihood, scan)
     task.say("toys without signal")
-    null = _null(likelihood)
-    edges, failed = expected_edges(
-        likelihood,
-        belt,
-        null.values,
-        count=max(200, min(task.toys // 4, 2000)),
-        seed=task.seed,
-    )
+    edges, errors, failed = expected_edges(
+        likelihood, belt, _null(likelihood).values,
+        count=max(200, min(task.toys // 4, 2000)), seed=task.seed,
+        fluctuate_aux=not task.conditional,
+    )  # fmt: skip
     if not edges.size:
         raise InferenceError("no toy could be fitted", file=task.name)
-    expected = np.quantile(edges, ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0])))
-    poi = Values(scan.best_fit, intervals[-1][1], intervals)
+    expected, expected_error = _quantiles(edges, errors)
+    ends = belt.edge_errors(scan.values, scan.rise)
+    poi = Values(scan.best_fit, intervals[-1][1], intervals, ends[-1][1], ends)
+    failed += belt.failed + zero.failed
     more = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
     more += _at_bounds(likelihood, intervals, expected)
     if intervals[-1][1] >= scan.values[-1] or (
         intervals[0][0] <= scan.values[0] and scan.values[0] > likelihood.poi_bounds[0]
     ):
         more.append("an interval ends where the scan ends")
+    everything = task.toys * (belt.values.size + 1)
+    read = belt.read + zero.read
     return task.result(
-        poi, _bands(expected), _discovery(likelihood, scan, null),
+        poi, _bands(expected), p0, expected_error=_bands(expected_error),
+        p0_error=p0_error, p0_calibration=_by_toys(task), p0_sided=_p0_sided(likelihood),
         scan={
             "poi": scan.values.tolist(), "rise": scan.rise.tolist(),
             "critical": belt.at(scan.values).tolist(),
@@ -261,9 +390,9 @@ def _unified(task: Task) -> Limit:
             },
         },
         method="feldman-cousins", statistic="profile likelihood ratio", sided="unified",
-        calibration=f"toys ({belt.auxiliary})",
-        toys={"n": belt.toys, "failed": belt.failed + failed, "seed": belt.seed},
-        warnings=(*_about(likelihood), *more, *_failures(belt.failed + failed)),
+        calibration=_by_toys(task),
+        toys=task.thrown(failed=failed, read=read, thrown=everything - read),
+        warnings=(*_about(likelihood), *more, *_failures(failed)),
     )  # fmt: skip
 
 
@@ -283,19 +412,11 @@ def _at_bounds(
     return said
 
 
-def _discovery(likelihood: Likelihood, scan: Any, null: Any) -> float:
-    """Asymptotic p0: one-sided where the parameter cannot be negative."""
-    from scipy.special import ndtr
-
-    rise = max(null.deviance - scan.best.deviance, 0.0)
-    one_sided = likelihood.poi_bounds[0] >= 0
-    return float(ndtr(-math.sqrt(rise)) * (1 if one_sided else 2))
-
-
 def _profile(task: Task) -> Limit:
     from scipy.special import chdtri, ndtr, ndtri
 
-    from nuem.analysis.inference.feldman_cousins import Belt, expected_edges
+    from nuem.analysis.inference.belts import Belt
+    from nuem.analysis.inference.feldman_cousins import expected_edges
     from nuem.analysis.inference.profile import profile
 
     likelihood = task.likelihood()
@@ -308,31 +429,42 @@ def _profile(task: Task) -> Limit:
     flat = Belt(
         parameter=scan.parameter, cl=task.cl, values=scan.values,
         critical=np.full(scan.values.size, float(ndtri(task.cl)) ** 2),
-        low=scan.values, high=scan.values, toys=0, failed=0, seed=task.seed,
+        low=scan.values, high=scan.values, toys=0,
+        failed=0, seed=task.seed, auxiliary=auxiliary(not task.conditional),
     )  # fmt: skip
     task.say("toys without signal")
-    edges, failed = expected_edges(
-        likelihood, flat, null.values, count=400, seed=task.seed
-    )
+    edges, errors, failed = expected_edges(
+        likelihood, flat, null.values, count=_PROFILE_TOYS, seed=task.seed,
+        fluctuate_aux=not task.conditional,
+    )  # fmt: skip
     if not edges.size:
         raise InferenceError("no toy could be fitted", file=task.name)
-    expected = np.quantile(edges, ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0])))
+    expected, expected_error = _quantiles(edges, errors)
     warnings = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
     warnings += _at_bounds(likelihood, (*intervals, (0.0, upper)), expected)
+    few = _few(likelihood, null)
+    if few is not None:
+        warnings.append(
+            f"{few:.2g} events are expected under the signal: asymptotic critical values "
+            "and p0 do not hold; feldman-cousins has those of toys"
+        )
     if likelihood.poi_bounds[0] < 0:
         warnings.append("asymptotic interval of a signed coupling: a diagnostic only")
+    sides = _p0_sided(likelihood)
+    p0 = float(ndtr(-math.sqrt(max(null.deviance - scan.best.deviance, 0.0))))
     return task.result(
         Values(scan.best_fit, upper, intervals), _bands(expected),
-        _discovery(likelihood, scan, null),
+        p0 * (1 if sides == "one" else 2), p0_sided=sides,
+        expected_error=_bands(expected_error),
         scan={
             "poi": scan.values.tolist(), "rise": scan.rise.tolist(),
             "critical": [critical] * scan.values.size,
             "minima": [list(m) for m in scan.minima],
         },
         method="profile", statistic="profile likelihood ratio", sided="one",
-        calibration="asymptotic (expected: toys)",
+        calibration=f"asymptotic (expected: {'conditional ' * task.conditional}toys)",
         warnings=[*_about(likelihood), *warnings, *_failures(failed)],
-        toys={"n": 400, "failed": failed, "seed": task.seed},
+        toys={"n": _PROFILE_TOYS, "failed": failed, "seed": task.seed},
     )  # fmt: skip
 
 
@@ -342,4 +474,8 @@ ALL: dict[str, Callable[[Task], Limit]] = {
 }  # fmt: skip
 BY_PYHF: dict[str, Callable[[Task], Limit]] = {
     "cls": _by_pyhf, "profile": _profile_by_pyhf,
+}  # fmt: skip
+#: Throw a shard of the toys, and say how many: methods of which toys can be kept.
+SHARDS: dict[str, Callable[[Task, tuple[int, int]], int]] = {
+    "cls": _throw_if_few, "toys": _throw_cls, "feldman-cousins": _throw_belt,
 }  # fmt: skip

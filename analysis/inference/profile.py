@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.inference.likelihood import Likelihood, Minimum
-from nuem.inputs.errors import InferenceError, InputError
+from nuem.inputs.errors import InferenceError
 
 __all__ = ["Profile", "crossings", "global_fit", "profile", "start_grid"]
 
@@ -74,7 +74,17 @@ def global_fit(
     index = likelihood.poi if parameter is None else parameter
     first = likelihood.fit(observed=observed, aux=aux)
     found = [first] if first.converged else []
-    start = first.values.copy()
+    # another coupling has minima of its own, which a scan of this one does not leave
+    for other in likelihood.curved:
+        if other == index or likelihood.model.fixed[other]:
+            continue
+        for place in start_grid(likelihood, other)[:, 0]:
+            point = first.values.copy()
+            point[other] = place
+            fit = likelihood.fit(start=point, observed=observed, aux=aux)
+            if fit.converged:
+                found.append(fit)
+    start = min(found, key=lambda m: m.deviance, default=first).values.copy()
     grid = start_grid(likelihood, index)[:, 0]
     heights = []
     for value in grid:
@@ -133,11 +143,10 @@ def profile(
     InputError
         If there is no such parameter.
     InferenceError
-        If the fits do not converge.
+        If it is fixed, or the fits do not converge.
     """
-    index = likelihood.poi if parameter is None else likelihood.index(parameter)
-    if index not in likelihood.arrays.outer:
-        raise InputError("cannot be scanned", field=parameter)
+    index = likelihood.index(parameter or likelihood.poi_name)
+    likelihood.check_free(index)
     minima = global_fit(likelihood, index)
     best = minima[0]
     likelihood.check_expectation(best.values, "the best fit")

@@ -95,6 +95,10 @@ class PyhfProfile:
         One-sided upper limit; expected ones at -2, -1, 0, 1, 2 standard deviations.
     values, rise : list of float
         -2 ln of the likelihood ratio where it was calculated.
+    p0_sided : str
+        ``two`` where the parameter may be negative, else ``one``.
+    sparse, bins : int
+        Bins with fewer than five events, and all.
     """
 
     best_fit: float
@@ -104,6 +108,9 @@ class PyhfProfile:
     expected: tuple[float, ...]
     values: list[float]
     rise: list[float]
+    p0_sided: str
+    sparse: int
+    bins: int
 
 
 def pyhf_profile(
@@ -164,9 +171,12 @@ def pyhf_profile(
         )  # fmt: skip
     p0 = float(ndtr(-math.sqrt(rise))) * (1 if low >= 0 else 2)
     values = sorted(curve.known)
+    observed = data[: model.config.nmaindata]
     return PyhfProfile(
         best_fit=curve.best, p0=p0, interval=(left, right), upper=upper,
         expected=tuple(expected), values=values, rise=[curve.known[v] for v in values],
+        p0_sided="one" if low >= 0 else "two", sparse=int((observed < 5).sum()),
+        bins=observed.size,
     )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "BANDS", "Limit", "Values", "in_coupling", "is_signed", "percent", "to_coupling",
+    "BANDS", "Limit", "Values", "error_in_coupling", "in_coupling", "is_signed",
+    "percent", "to_coupling",
 ]  # fmt: skip
 
 #: Quantiles of the expected limit, in standard deviations.
@@ -17,19 +18,37 @@ BANDS = ("-2", "-1", "0", "1", "2")
 
 @dataclass(frozen=True)
 class Values:
-    """What was measured, in the parameter of interest or in the coupling."""
+    """What was measured, in the parameter of interest or in the coupling.
+
+    Attributes
+    ----------
+    best_fit, upper_limit : float
+    intervals : tuple of (float, float)
+    upper_error : float or None
+        Standard deviation of the upper limit by the number of toys; None without toys.
+    interval_errors : tuple of (float, float) or None
+        Those of the ends of the intervals; 0 where an end is a bound.
+    """
 
     best_fit: float
     upper_limit: float
     intervals: tuple[tuple[float, float], ...]
+    upper_error: float | None = None
+    interval_errors: tuple[tuple[float, float], ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return {
+        """As a JSON object; ``toys_error`` only where there are toys."""
+        document: dict[str, Any] = {
             "best_fit": self.best_fit,
             "upper_limit": self.upper_limit,
             "intervals": [list(interval) for interval in self.intervals],
         }
+        if self.upper_error is not None:
+            document["toys_error"] = {
+                "upper_limit": self.upper_error,
+                "intervals": [list(e) for e in self.interval_errors or ()],
+            }
+        return document
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,13 @@ class Limit:
         Upper limit expected without signal, by number of standard deviations.
     p0 : float
         p-value of the observation without signal.
+    p0_calibration : str
+        ``asymptotic``, or by which ``toys``.
+    p0_sided : str
+        ``one``: only more signal than none counts against no signal; ``two``: less
+        counts too, where the parameter of interest may be negative.
+    p0_error : float or None
+        Standard deviation by the number of toys.
     coupling, expected_coupling : Values, dict or None
         The same in the unit of the coupling; None where its meaning is unknown.
     definition : dict or None
@@ -63,6 +89,8 @@ class Limit:
         two sides.
     toys : dict or None
         Number, failures and seed of the toys.
+    expected_poi_error, expected_coupling_error : dict or None
+        Standard deviations of the expected limits by the number of toys.
     gof : dict or None
         Goodness of fit, where `nuem run` has set the limit; see `goodness_of_fit`.
     power_constrained : dict or None
@@ -85,6 +113,11 @@ class Limit:
     sided: str = "one"
     calibration: str = "asymptotic"
     engine: str = "nuem"
+    p0_calibration: str = "asymptotic"
+    p0_sided: str = "one"
+    p0_error: float | None = None
+    expected_poi_error: dict[str, float] | None = None
+    expected_coupling_error: dict[str, float] | None = None
     toys: dict[str, Any] | None = None
     gof: dict[str, Any] | None = None
     power_constrained: dict[str, float] | None = None
@@ -92,6 +125,24 @@ class Limit:
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of ``nuem limit``."""
         coupling = self.coupling.to_dict() if self.coupling else None
+        observed: dict[str, Any] = {
+            "poi": self.poi.to_dict(),
+            "coupling": coupling,
+            "p0": self.p0,
+            "p0_calibration": self.p0_calibration,
+            "p0_sided": self.p0_sided,
+        }
+        if self.p0_error is not None:
+            observed["p0_toys_error"] = self.p0_error
+        expected: dict[str, Any] = {
+            "poi": self.expected_poi,
+            "coupling": self.expected_coupling,
+        }
+        if self.expected_poi_error is not None:
+            expected["toys_error"] = {
+                "poi": self.expected_poi_error,
+                "coupling": self.expected_coupling_error,
+            }
         return {
             "cl": self.cl,
             "parameter": self.parameter,
@@ -101,15 +152,8 @@ class Limit:
             "calibration": self.calibration,
             "engine": self.engine,
             "definition": self.definition,
-            "observed": {
-                "poi": self.poi.to_dict(),
-                "coupling": coupling,
-                "p0": self.p0,
-            },
-            "expected": {
-                "poi": self.expected_poi,
-                "coupling": self.expected_coupling,
-            },
+            "observed": observed,
+            "expected": expected,
             "toys": self.toys,
             "gof": self.gof,
             "power_constrained": self.power_constrained,
@@ -149,24 +193,41 @@ def to_coupling(value: float, definition: Mapping[str, Any]) -> float:
     return reference * math.sqrt(max(value, 0.0))
 
 
-def in_coupling(
-    poi: Values, expected: Mapping[str, float], definition: Mapping[str, Any] | None
-) -> tuple[Values | None, dict[str, float] | None]:
-    """Observed and expected values in the unit of the coupling.
+def error_in_coupling(
+    value: float, error: float, definition: Mapping[str, Any]
+) -> float:
+    """Error of a value of the parameter of interest, in the unit of the coupling.
 
-    Returns
-    -------
-    tuple
-        None and None where the meaning of the parameter is unknown.
+    Examples
+    --------
+    >>> round(error_in_coupling(4.0, 0.4, {"reference": 1.0, "power": 2}), 3)
+    0.1
     """
-    if definition is None or definition.get("reference") is None:
-        return None, None
+    ends = (to_coupling(value + sign * error, definition) for sign in (-1, 1))
+    low, high = ends
+    return 0.5 * (high - low)
+
+
+def in_coupling(values: Values, definition: Mapping[str, Any]) -> Values:
+    """Values in the unit of the coupling."""
 
     def g(value: float) -> float:
         return to_coupling(value, definition)
 
-    intervals = tuple((g(low), g(high)) for low, high in poi.intervals)
-    return (
-        Values(g(poi.best_fit), g(poi.upper_limit), intervals),
-        {band: g(value) for band, value in expected.items()},
-    )
+    def of(value: float, error: float) -> float:
+        return error_in_coupling(value, error, definition)
+
+    errors = None
+    if values.interval_errors is not None:
+        errors = tuple(
+            (of(low, below), of(high, above))
+            for (low, high), (below, above) in zip(
+                values.intervals, values.interval_errors, strict=True
+            )
+        )
+    upper = values.upper_error
+    return Values(
+        g(values.best_fit), g(values.upper_limit),
+        tuple((g(low), g(high)) for low, high in values.intervals),
+        None if upper is None else of(values.upper_limit, upper), errors,
+    )  # fmt: skip

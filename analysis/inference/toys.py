@@ -8,65 +8,41 @@ converge is counted and shown.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.inference.arrays import Arrays
+from nuem.analysis.inference.kept_toys import (
+    Store,
+    Toys,
+    load_toys,
+    merge_toys,
+    save_toys,
+)
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.inputs.errors import InferenceError, InputError
-from nuem.inputs.files import atomic_path
 
 __all__ = [
-    "DIGITS", "Toys", "load_toys", "merge_toys", "save_toys", "shard_range", "throw",
+    "DIGITS", "Countdown", "Toys", "auxiliary", "load_toys", "merge_toys", "save_toys",
+    "shard_range", "throw", "tidy",
 ]  # fmt: skip
 
 _Array = NDArray[np.float64]
 _BLOCK = 256
+#: Seconds of work that an interruption may lose where toys are kept.
+_CHECKPOINT = 10.0
 #: What the fits of toys leave open of a statistic (1e-5 with three events, less with
 #: more). With few counts many toys are the same outcome as the data: as close as this
 #: they count as equal, or digits would decide on which side of the data they are.
 DIGITS = 1e-4
-
-
-@dataclass(frozen=True)
-class Toys:
-    """Results of toys of one truth.
-
-    Attributes
-    ----------
-    statistic : ndarray, shape (t,)
-        -2 ln of the ratio of likelihoods, tested point to best fit; or the deviance.
-    best_fit : ndarray, shape (t, k)
-        Best fit of the tested parameters.
-    status : ndarray of int, shape (t,)
-        0 where the fits converged.
-    first, total : int
-        Number of the first toy here; and of all, of which this may be a shard.
-    seed : int
-    key : str
-        Digest of model, truth and test: shards of different ones are not merged.
-    """
-
-    statistic: _Array
-    best_fit: _Array
-    status: NDArray[np.int64]
-    first: int
-    total: int
-    seed: int
-    key: str
-
-    @property
-    def failed(self) -> int:
-        """Number of toys whose fits did not converge."""
-        return int(np.count_nonzero(self.status))
 
 
 def shard_range(total: int, shard: tuple[int, int] | None) -> tuple[int, int]:
@@ -79,6 +55,11 @@ def shard_range(total: int, shard: tuple[int, int] | None) -> tuple[int, int]:
     shard : tuple of int, optional
         (i, N): the i-th of N, counted from 1; all by default.
 
+    Raises
+    ------
+    InputError
+        If there is no such shard, or it would be empty.
+
     Examples
     --------
     >>> [shard_range(10, (i, 3)) for i in (1, 2, 3)]
@@ -89,7 +70,72 @@ def shard_range(total: int, shard: tuple[int, int] | None) -> tuple[int, int]:
     i, n = shard
     if not 1 <= i <= n:
         raise InputError("shard", found=f"{i}/{n}", expected="i/N with 1 <= i <= N")
+    if n > total:
+        raise InputError(
+            "more shards than toys", field="shard", found=f"{i}/{n}",
+            expected=f"at most {total} shards of {total} toys",
+        )  # fmt: skip
     return total * (i - 1) // n, total * i // n
+
+
+def auxiliary(fluctuate_aux: bool) -> str:
+    """Name of what toys do with auxiliary data, for a result."""
+    return "unconditional" if fluctuate_aux else "conditional"
+
+
+def tidy(values: _Array, digits: int = 4) -> _Array:
+    """Values where toys are thrown, without the digits that differ between machines.
+
+    Parameters
+    ----------
+    values : ndarray
+    digits : int
+        How many are kept of the largest difference between them.
+
+    Examples
+    --------
+    >>> tidy(np.array([0.0, 1.23456789, 2.46913578]))
+    array([0.   , 1.235, 2.469])
+    """
+    values = np.asarray(values, dtype=float)
+    span = float(np.ptp(values)) or float(np.abs(values).max())
+    if span == 0.0:
+        return values
+    return np.round(values, digits - 1 - int(np.floor(np.log10(span))))
+
+
+class Countdown:
+    """Says how far the toys of several truths are, and how long they will take.
+
+    Parameters
+    ----------
+    say : callable, optional
+        Told in a few words.
+    steps : int
+        Number of truths.
+    """
+
+    def __init__(self, say: Callable[[str], None] | None, steps: int) -> None:
+        self._say, self._steps = say, steps
+        self._begin = time.monotonic()
+
+    def at(self, step: int, what: str) -> Callable[[int, int], None]:
+        """What `throw` tells of its progress at one of the truths, counted from 0."""
+
+        def told(done: int, of: int) -> None:
+            if self._say is None:
+                return
+            share = (step + done / max(of, 1)) / max(self._steps, step + 1)
+            left = ""
+            if 0 < share < 1:
+                spent = time.monotonic() - self._begin
+                left = f", {spent * (1 - share) / share:.0f} s left"
+            self._say(
+                f"{what} ({step + 1} of {max(self._steps, step + 1)}):"
+                f" {done} of {of} toys{left}"
+            )
+
+        return told
 
 
 def throw(
@@ -130,7 +176,8 @@ def throw(
         Points of a coarse scan from whose valleys the free fit starts as well; for
         parameters that can have several minima.
     fluctuate_aux : bool
-        Draw auxiliary data too (unconditional); else they stay at the truth.
+        Draw auxiliary data about the truth too (unconditional toys); else every toy has
+        the auxiliary data that were observed (conditional ones).
     tolerance : float
         Of the fits; see the kernel.
     threads : int, optional
@@ -138,9 +185,10 @@ def throw(
     shard : tuple of int, optional
         (i, N): only the i-th of N parts.
     keep : str or Path, optional
-        Folder in which finished toys are kept, and looked for before they are thrown.
+        Folder in which toys are kept. Those that are there already, of whatever shard
+        or interrupted call, are not thrown again.
     progress : callable, optional
-        Told how many toys of how many are done.
+        Told how many toys of how many are there.
 
     Returns
     -------
@@ -148,18 +196,20 @@ def throw(
 
     Raises
     ------
+    InputError
+        If there is no such shard, a tested parameter is one of single bins, or a file
+        of kept toys is damaged.
     InferenceError
         If an expectation is not finite.
     """
     from nuem.analysis.inference import ensemble, kernels
 
     chosen = [likelihood.poi] if parameters is None else list(parameters)
-    outer = list(likelihood.arrays.outer)
-    slots = np.array([outer.index(i) for i in chosen], dtype=np.int64)
+    slots = likelihood.outer_slots(chosen)
     grid = np.zeros((0, slots.size)) if starts is None else np.asarray(starts, float)
     truth = np.ascontiguousarray(truth, dtype=float)
     means = likelihood.expected(truth)
-    aux_means = likelihood.expected_aux(truth)
+    aux_means = likelihood.expected_aux(truth) if fluctuate_aux else likelihood.aux
     if not (np.isfinite(means).all() and (means > -1e-9).all()):
         raise InferenceError(
             "toys from a negative expectation", file=likelihood.name,
@@ -167,17 +217,37 @@ def throw(
         )  # fmt: skip
     point = np.zeros(slots.size) if test is None else np.asarray(test, dtype=float)
     begin, end = shard_range(count, shard)
-    key = _key(likelihood, truth, point, purpose, fluctuate_aux)
-    kept = None if keep is None else _find(Path(keep), key, seed, count, begin, end)
-    if kept is not None:
-        return kept
     size = end - begin
     statistic, best = np.empty(size), np.empty((size, slots.size))
     status = np.zeros(size, dtype=np.int64)
+    there = np.zeros(size, dtype=bool)
     stream = zlib.crc32(purpose.encode())
+    key = _key(
+        likelihood, chosen, None if test is None else point, purpose, fluctuate_aux,
+        tolerance, grid.shape,
+    )  # fmt: skip
+    expectation = np.concatenate([means, aux_means])
 
-    def block(start: int) -> int:
-        stop = min(start + _BLOCK, size)
+    def part(first: int, last: int, read: int = 0) -> Toys:
+        return Toys(
+            statistic=statistic[first:last], best_fit=best[first:last],
+            status=status[first:last], expectation=expectation, first=begin + first,
+            total=count, seed=seed, key=key, read=read,
+        )  # fmt: skip
+
+    store = None if keep is None else Store(keep, key, seed, count, expectation)
+    if store is not None:
+        for kept in store.parts(begin, end):
+            low, high = max(kept.first, begin), min(kept.first + kept.status.size, end)
+            own, here = (
+                slice(low - kept.first, high - kept.first),
+                slice(low - begin, high - begin),
+            )
+            statistic[here], best[here] = kept.statistic[own], kept.best_fit[own]
+            status[here], there[here] = kept.status[own], True
+    read = int(np.count_nonzero(there))
+
+    def block(start: int, stop: int) -> int:
         # each thread counts references to arrays of its own: a shared count is slow
         arrays = Arrays._make(a.copy() for a in likelihood.arrays)
         ensemble.run_toys(
@@ -188,159 +258,78 @@ def throw(
         )  # fmt: skip
         return stop - start
 
-    starts_of = range(0, size, _BLOCK)
     workers = threads or os.cpu_count() or 1
     if workers > 1:
-        block(size)  # no toys, but compiled: two threads that compile at once may fail
-    done = 0
-    for made in _mapped(block, starts_of, workers):
-        done += made
-        if progress is not None:
-            progress(done, size)
-    thrown = Toys(
-        statistic=statistic, best_fit=best, status=status, first=begin, total=count,
-        seed=seed, key=key,
-    )  # fmt: skip
-    if keep is not None:
-        save_toys(Path(keep) / f"{_stem(key, seed, count)}-{begin}-{end}.npz", thrown)
-    return thrown
+        block(0, 0)  # no toys, but compiled: two threads that compile at once may fail
+    done = read
+    if progress is not None:
+        progress(done, size)
+    for low, high in _gaps(there):
+        pieces = []
+        for first, last in _stretches(low, high, workers, store is not None):
+            spans = [(a, min(a + _BLOCK, last)) for a in range(first, last, _BLOCK)]
+            for made in _mapped(block, spans, workers):
+                done += made
+                if progress is not None:
+                    progress(done, size)
+            if store is not None and last < high:
+                pieces.append(store.save(part(first, last)))
+        if store is not None:
+            store.save(part(low, high))
+            for piece in pieces:
+                piece.unlink()
+    return part(0, size, read)
 
 
-def _stem(key: str, seed: int, total: int) -> str:
-    return f"toys-{key[:20]}-{seed}-{total}"
+def _gaps(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Ranges of the toys that are not there."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], there, [True]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def _find(
-    folder: Path, key: str, seed: int, total: int, begin: int, end: int
-) -> Toys | None:
-    """Kept toys of a range: one file, or shards that make up all of them."""
-    stem = _stem(key, seed, total)
-    whole = folder / f"{stem}-{begin}-{end}.npz"
-    if whole.exists():
-        found = load_toys(whole)
-        if found.key != key:
-            raise InputError("toys of something else", file=whole)
-        return found
-    parts = (
-        sorted(folder.glob(f"{stem}-*-*.npz")) if begin == 0 and end == total else []
-    )
-    if not parts:
-        return None
-    loaded = sorted((load_toys(part) for part in parts), key=lambda toys: toys.first)
-    at = 0
-    for toys in loaded:
-        if toys.first != at:
-            return None
-        at += toys.statistic.size
-    return merge_toys(loaded) if at == total else None
+def _stretches(
+    low: int, high: int, workers: int, kept: bool
+) -> Iterator[tuple[int, int]]:
+    """Ranges of toys after each of which what is done is kept: some seconds of work."""
+    step = workers * _BLOCK if kept else high - low
+    while low < high:
+        begin = time.monotonic()
+        last = min(low + step, high)
+        yield low, last
+        took = max(time.monotonic() - begin, 1e-3)
+        longer = min(_CHECKPOINT / took, 8.0)
+        step = max(int(step * longer) // _BLOCK, workers) * _BLOCK
+        low = last
 
 
 def _mapped(
-    function: Callable[[int], int], values: Iterable[int], workers: int
+    function: Callable[[int, int], int], spans: Sequence[tuple[int, int]], workers: int
 ) -> Iterable[int]:
     if workers == 1:
-        yield from map(function, values)
+        yield from (function(*span) for span in spans)
         return
     with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(function, values)
+        yield from pool.map(lambda span: function(*span), spans)
 
 
-def _key(likelihood: Likelihood, *parts: Any) -> str:
-    digest = hashlib.sha256()
-    for array in likelihood.arrays:
+def _key(
+    likelihood: Likelihood,
+    parameters: Sequence[int],
+    test: _Array | None,
+    purpose: str,
+    fluctuate_aux: bool,
+    tolerance: float,
+    starts: tuple[int, ...],
+) -> str:
+    """Of nothing that a fit has found: that has other last digits elsewhere."""
+    asked = [
+        likelihood.digest,
+        [likelihood.names[i] for i in parameters],
+        None if test is None else [f"{x:.9g}" for x in test],
+        purpose, auxiliary(fluctuate_aux), tolerance, starts,
+    ]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(asked).encode())
+    arrays = likelihood.arrays
+    for array in (arrays.low, arrays.high, likelihood.outer_free, likelihood.observed):
         digest.update(array.tobytes())
-    for part in parts:
-        digest.update(
-            part.tobytes() if isinstance(part, np.ndarray) else str(part).encode()
-        )
-    return digest.hexdigest()
-
-
-def save_toys(path: str | Path, toys: Toys) -> Path:
-    """Write toys (npz), whole or not at all.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(
-            stream, statistic=toys.statistic, best_fit=toys.best_fit,
-            status=toys.status,
-            about=np.array([toys.first, toys.total, toys.seed], dtype=np.int64),
-            key=np.array(toys.key), sha256=np.array(_content(toys)),
-        )  # fmt: skip
-    return Path(path)
-
-
-def load_toys(path: str | Path) -> Toys:
-    """Read toys and check them.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, no toys, or damaged.
-    """
-    try:
-        with Path(path).open("rb") as stream, np.load(stream) as there:
-            first, total, seed = map(int, there["about"])
-            toys = Toys(
-                statistic=there["statistic"], best_fit=there["best_fit"],
-                status=there["status"], first=first, total=total, seed=seed,
-                key=str(there["key"]),
-            )  # fmt: skip
-            digest = str(there["sha256"])
-    except OSError as error:
-        reason = (error.strerror or "not a file of toys").lower()
-        raise InputError(f"cannot be read ({reason})", file=path) from None
-    except (ValueError, KeyError, zlib.error, EOFError, TypeError) as error:
-        raise InputError(f"damaged toys ({type(error).__name__})", file=path) from None
-    except Exception as error:  # zipfile raises classes of its own
-        if type(error).__name__ == "BadZipFile":
-            raise InputError("damaged toys (not a zip file)", file=path) from None
-        raise
-    if digest != _content(toys):
-        raise InputError("damaged toys (wrong checksum)", file=path)
-    return toys
-
-
-def merge_toys(shards: Iterable[Toys]) -> Toys:
-    """Put shards together; all have to be there.
-
-    Raises
-    ------
-    InputError
-        If one is missing, there twice, or belongs to something else.
-    """
-    ordered = sorted(shards, key=lambda toys: toys.first)
-    if not ordered:
-        raise InputError("no shards")
-    lead = ordered[0]
-    at = 0
-    for toys in ordered:
-        if (toys.key, toys.seed, toys.total) != (lead.key, lead.seed, lead.total):
-            raise InputError("shards of different toys")
-        if toys.first != at:
-            raise InputError(
-                "shard missing or there twice", found=f"toy {toys.first}",
-                expected=f"toy {at}",
-            )  # fmt: skip
-        at += toys.statistic.size
-    if at != lead.total:
-        raise InputError("shard missing", found=f"{at} toys", expected=lead.total)
-    return Toys(
-        statistic=np.concatenate([t.statistic for t in ordered]),
-        best_fit=np.concatenate([t.best_fit for t in ordered]),
-        status=np.concatenate([t.status for t in ordered]),
-        first=0, total=lead.total, seed=lead.seed, key=lead.key,
-    )  # fmt: skip
-
-
-def _content(toys: Toys) -> str:
-    digest = hashlib.sha256(
-        f"{toys.first} {toys.total} {toys.seed} {toys.key}".encode()
-    )
-    for array in (toys.statistic, toys.best_fit, toys.status):
-        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from scipy.optimize import minimize_scalar
 
+from nuem.analysis.cli.main import cli
+from nuem.analysis.exchange.provenance import digest
 from nuem.analysis.exchange.workspace import (
     ChannelModel,
     Sample,
@@ -16,6 +21,8 @@ from nuem.analysis.exchange.workspace import (
     assemble,
     normfactor,
     normsys,
+    read_workspace,
+    write_workspace,
 )
 from nuem.analysis.flavours import join_charges
 from nuem.analysis.inference.feldman_cousins import region
@@ -165,3 +172,52 @@ def test_what_does_not_belong_together(counts: Mapping[str, Any]) -> None:
     plain = Workspace(one.spec, None, "w.json")
     with pytest.raises(InputError, match="not a workspace of one charge"):
         join_charges({"q_e": plain, "q_mu": of_one(counts, "q_mu")})
+
+
+def test_the_command_that_joins_charges(
+    counts: Mapping[str, Any], tmp_path: Path
+) -> None:
+    files = []
+    for name in FLAVOURS:
+        one = of_one(counts, name)
+        meta = {
+            **(one.meta or {}), "measurement": one.spec["measurements"][0]["name"],
+            "workspace_sha256": digest(one.spec),
+        }  # fmt: skip
+        files.append(str(tmp_path / f"{name}.json"))
+        write_workspace(files[-1], Workspace(one.spec, meta, files[-1]))
+    both = str(tmp_path / "both.json")
+
+    def call(*arguments: str) -> str:
+        asked = ["combine", *files, "--couplings", *arguments]
+        return CliRunner().invoke(cli, asked, catch_exceptions=False).stdout
+
+    assert "q_e: charge of nu-e; q_mu: charge of nu-mu" in call("q_e,q_mu", "-o", both)
+    loaded = read_workspace(both)
+    assert loaded.meta is not None
+    configuration = loaded.meta["provenance"]["configuration"]
+    assert configuration["couplings"] == ["q_e", "q_mu"]
+    assert set(loaded.meta["definition"]["links"]) == {
+        "q_e_lin", "q_e_quad", "q_mu_lin", "q_mu_quad",
+    }  # fmt: skip
+    # HS3 says the same
+    exact = read_workspace(str(tmp_path / "both.hs3.json"))
+    joint = [
+        Likelihood(w.spec, links=(w.meta or {})["definition"]["links"])
+        for w in (loaded, exact)
+    ]
+    assert joint[0].names == joint[1].names
+    point = joint[0].init + 0.3
+    assert joint[0].twice_nll(point) == pytest.approx(joint[1].twice_nll(point))
+    asked = ["scan", both, "--against", "q_mu", "--points", "5", "--json"]
+    found = json.loads(CliRunner().invoke(cli, asked, catch_exceptions=False).stdout)
+    assert found["parameters"] == ["q_e", "q_mu"]
+    assert found["units"] == [{"reference": REFERENCE, "unit": "e"}] * 2
+    for arguments, message in (
+        (("q_e", "-o", both), "one name for each WORKSPACE: found q_e, expected 2"),
+        (("q_e,q_e", "-o", both), "one name for each WORKSPACE"),
+        (("q_e,q_mu", "--correlations", "coherent", "-o", both), "no --correlations"),
+        (("q_mu,q_e", "-o", both), "--force"),
+    ):
+        with pytest.raises(InputError, match=message):
+            call(*arguments)

@@ -12,8 +12,8 @@ import pytest
 import uhi.io.json
 
 from nuem.analysis.blinding import BLIND_NOTE
-from nuem.analysis.exchange.two_couplings import with_two_couplings
 from nuem.analysis.exchange.workspace import Workspace
+from nuem.analysis.flavours import join_charges
 from nuem.analysis.grid import Given, Grid, read_given
 from nuem.analysis.inference.fit import best_fit
 from nuem.analysis.inference.likelihood import Likelihood
@@ -304,7 +304,7 @@ def test_two_couplings_in_one_workspace(argon: Experiment, release: Path) -> Non
     )
     other = argon.model_copy(update={"coupling": coupling})
     alone = {"q_mu": workspace_of(argon, release), "q_e": workspace_of(other, release)}
-    both = with_two_couplings(alone["q_e"], alone["q_mu"], ("q_e", "q_mu"))
+    both = join_charges({name: alone[name] for name in ("q_e", "q_mu")})
     assert both.meta is not None
     definition = both.meta["definition"]
     assert definition["flavours"] == ["anti-nu-mu", "nu-e", "nu-mu"]
@@ -321,13 +321,13 @@ def test_two_couplings_in_one_workspace(argon: Experiment, release: Path) -> Non
     spec = json.loads(json.dumps(alone["q_e"].spec))
     spec["channels"][0]["samples"][-1]["data"][0] += 1.0
     changed = Workspace(spec, alone["q_e"].meta)
-    with pytest.raises(InputError, match="workspaces of other data or backgrounds"):
-        with_two_couplings(changed, alone["q_mu"], ("q_e", "q_mu"))
+    with pytest.raises(InputError, match="a sample without charge that differs"):
+        join_charges({"q_e": changed, "q_mu": alone["q_mu"]})
     meta = json.loads(json.dumps(alone["q_e"].meta))
     del meta["definition"]["links"]
     silent_one = Workspace(alone["q_e"].spec, meta)
-    with pytest.raises(InputError, match="does not interfere"):
-        with_two_couplings(silent_one, alone["q_mu"], ("q_e", "q_mu"))
+    with pytest.raises(InputError, match="not a workspace of one charge"):
+        join_charges({"q_e": silent_one, "q_mu": alone["q_mu"]})
 
 
 def test_the_standard_model_times_a_free_factor(

@@ -150,7 +150,9 @@ def test_the_document_is_the_contract(limits: dict[float, Limit]) -> None:
         "definition", "observed", "expected", "toys", "gof", "scan", "warnings", "provenance",
         "power_constrained",
     }  # fmt: skip
-    assert set(document["observed"]) == {"poi", "coupling", "p0"}
+    assert set(document["observed"]) == {
+        "poi", "coupling", "p0", "p0_calibration", "p0_sided",
+    }  # fmt: skip
     assert set(document["observed"]["poi"]) == {"best_fit", "upper_limit", "intervals"}
     assert set(document["expected"]) == {"poi", "coupling"}
     assert set(document["expected"]["poi"]) == {"-2", "-1", "0", "1", "2"}

@@ -93,7 +93,11 @@ def test_the_document_is_the_contract(document: dict[str, Any]) -> None:
     assert document["method"] == "cls"
     assert document["sided"] == "one"
     assert document["calibration"] == "asymptotic"
-    assert set(document["observed"]) == {"poi", "coupling", "p0"}
+    assert set(document["observed"]) == {
+        "poi", "coupling", "p0", "p0_calibration", "p0_sided",
+    }  # fmt: skip
+    assert document["observed"]["p0_calibration"] == "asymptotic"
+    assert document["observed"]["p0_sided"] == "one"
     assert set(document["expected"]) == {"poi", "coupling"}
     for kind in ("poi", "coupling"):
         values = document["observed"][kind]

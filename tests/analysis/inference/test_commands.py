@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from nuem.analysis.cli.main import cli
-from nuem.inputs.errors import InputError
+from nuem.analysis.inference.likelihood import Likelihood
+from nuem.inputs.errors import InferenceError, InputError
 
 
 def spec() -> dict[str, Any]:
@@ -144,3 +145,127 @@ def test_a_run_with_interference(tmp_path: Path) -> None:
 def test_scans_that_make_no_sense(workspace: str, arguments: tuple[str, str]) -> None:
     with pytest.raises(InputError, match=arguments[0]):
         CliRunner().invoke(cli, ["scan", workspace, *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("command", ["limit", "scan", "gof", "impacts"])
+def test_a_parameter_of_interest_that_says_nothing(
+    workspace: str, command: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.json"
+    silent, fixed = spec(), spec()
+    silent["channels"][0]["samples"][0]["data"] = [0.0, 0.0]
+    fixed["measurements"][0]["config"]["parameters"] = [{"name": "mu", "fixed": True}]
+    for document, message in (
+        (silent, "mu: the parameter of interest acts on no expected event"),
+        (fixed, "mu: the parameter of interest is fixed"),
+    ):
+        path.write_text(json.dumps(document))
+        with pytest.raises(InferenceError, match=message):
+            answer(command, str(path))
+
+
+def test_goodness_of_fit_of_backgrounds_alone(tmp_path: Path) -> None:
+    document = spec()
+    del document["channels"][0]["samples"][0]
+    document["measurements"][0]["config"]["poi"] = ""
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(document))
+    assert answer("gof", str(path), "--toys", "100")["ndf"] == 2
+
+
+def test_a_scan_of_a_parameter_of_a_single_bin(tmp_path: Path) -> None:
+    """It is solved in closed form within other fits; held, by their minimum."""
+    document = spec()
+    sample = document["channels"][0]["samples"][1]
+    sample["modifiers"].append({"name": "sf", "type": "shapefactor", "data": None})
+    off = {**sample, "data": [55.0, 66.0]}
+    document["channels"].append({"name": "off", "samples": [off]})
+    document["observations"].append({"name": "off", "data": [57.0, 60.0]})
+    path = tmp_path / "sf.json"
+    path.write_text(json.dumps(document))
+    found = answer("scan", str(path), "--parameter", "sf[0]", "--points", "5")
+    likelihood = Likelihood(document)
+    index = likelihood.index("sf[0]")
+    best = likelihood.fit().deviance
+    for value, rise in zip(found["values"], found["rise"], strict=True):
+        held = likelihood.fit(fixed={index: value})
+        assert held.values[index] == value
+        assert rise == pytest.approx(held.deviance - best, abs=1e-7)
+    assert max(found["rise"]) > 2
+    with pytest.raises(InputError, match=r"sf\[0\]: toys cannot test a parameter of single"):  # fmt: skip
+        answer("scan", str(path), "--against", "sf[0]", "--points", "3", "--toys", "50")
+    document["measurements"][0]["config"]["parameters"] = [
+        {"name": "gain", "fixed": True}
+    ]
+    path.write_text(json.dumps(document))
+    with pytest.raises(InferenceError, match="gain: the parameter is fixed"):
+        answer("scan", str(path), "--parameter", "gain")
+
+
+@pytest.mark.parametrize("method", ["toys", "feldman-cousins"])
+def test_merging_the_shards_of_a_limit(
+    workspace: str, tmp_path: Path, method: str
+) -> None:
+    call = ["limit", workspace, "--method", method, "--toys", "200"]
+    folders = [str(tmp_path / str(i)) for i in (1, 2)]
+    for i, folder in enumerate(folders, start=1):
+        result = CliRunner().invoke(
+            cli, [*call, "--keep", folder, "--shard", f"{i}/2"], catch_exceptions=False
+        )
+        assert result.exit_code == 0
+        assert "toys of shard" in result.stdout
+    merged = str(tmp_path / "merged")
+    said = answer("merge", *folders, "-o", merged)
+    assert said["sets"] > 5
+    assert said["toys"] == 200 * said["sets"]
+    found = answer(*call, "--keep", merged)
+    assert found["toys"]["read"] == said["toys"]
+    assert found["toys"]["thrown"] == 0
+    plain = answer(*call)
+    assert found["observed"] == plain["observed"]
+    assert found["expected"] == plain["expected"]
+    parts = [str(path) for path in Path(folders[0]).glob("*.npz")]
+    with pytest.raises(InputError, match="shard missing"):
+        answer("merge", *parts, "-o", merged)
+    with pytest.raises(InputError, match="do not fit in one file"):
+        answer("merge", *folders, "-o", str(tmp_path / "all.npz"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no toys in this folder"):
+        answer("merge", str(tmp_path / "empty"), "-o", merged)
+
+
+def test_shards_without_toys(tmp_path: Path) -> None:
+    document = spec()
+    for sample in document["channels"][0]["samples"]:
+        sample["data"] = [10 * x for x in sample["data"]]
+    document["observations"][0]["data"] = [500.0, 600.0]
+    path = str(tmp_path / "many.json")
+    Path(path).write_text(json.dumps(document))
+    keep = ["--keep", str(tmp_path / "keep"), "--shard", "1/2"]
+    with pytest.raises(InputError, match="no toys are thrown: the asymptotic"):
+        answer("limit", path, *keep)
+    with pytest.raises(InputError, match="no toys of this method can be kept"):
+        answer("limit", path, "--method", "profile", *keep)
+    with pytest.raises(InputError, match="a shard of no toys"):
+        answer("gof", path, "--toys", "0", *keep)
+    assert not (tmp_path / "keep").exists()
+
+
+def test_conditional_toys_are_stated(workspace: str) -> None:
+    for method in ("toys", "feldman-cousins", "profile"):
+        found = answer(
+            "limit", workspace, "--method", method, "--toys", "200", "--conditional"
+        )
+        assert "conditional" in found["calibration"].replace("unconditional", "")
+    found = answer("gof", workspace, "--toys", "100", "--conditional")
+    assert found["auxiliary"] == "conditional"
+
+
+def test_what_a_reader_is_told_of_toys_and_p0(workspace: str) -> None:
+    call = ["limit", workspace, "--method", "feldman-cousins", "--toys", "200"]
+    text = CliRunner().invoke(cli, call).stdout
+    assert "by the number of toys" in text
+    assert "-sided, toys (unconditional))" in text
+    assert "+- (toys)  [" in text
+    text = CliRunner().invoke(cli, ["limit", workspace, "--method", "profile"]).stdout
+    assert "(one-sided, asymptotic)" in text
