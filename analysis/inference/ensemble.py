@@ -162,7 +162,7 @@ def run_scans(
         th[:] = truth
         least, bad = fit_globally(
             A, th, n, aux, free, tied, slots, starts, tolerance, S, math.nan, best, trial
-        )
+        )  # fmt: skip
         best_fit[t] = best[parameter]
         trial[:] = best
         for k in range(values.size):

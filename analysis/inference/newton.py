@@ -179,13 +179,21 @@ def minimise(A, th, n, aux, free, most, tolerance, S, known, bar):
 
 
 @inlined
-def _begin(A, e, th, kept, free, may):
+def _begin(A, e, th, kept, aux, free, may):
     """Go from a minimum to where a fit begins anew; False if that is no other place."""
     outer, low, high = A.outer, A.low, A.high
     a, b = A.turn_slot[e, 0], A.turn_slot[e, 1]
     if not (free[a] and may[a]) or (b >= 0 and not (free[b] and may[b])):
         return False
     th[:] = kept
+    # a group can have several minima of its own: it begins where its constraints are
+    kind, width = A.kind, A.width
+    for q in range(A.group_inner.size):
+        k = A.group_inner[q]
+        centre = aux[k] if kind[k] == 1 else 1.0
+        if kind[k] == 2:
+            centre = aux[k] / width[k]
+        th[k] = min(max(centre, low[k]), high[k])
     j = outer[a]
     x = A.turn_value[e, 0]
     x = -kept[j] if math.isnan(x) else x
@@ -232,7 +240,7 @@ def lowest(A, th, value, n, aux, free, may, tolerance, S, known):
         e = tries % count
         tries += 1
         stale += 1
-        if not _begin(A, e, th, kept, free, may):
+        if not _begin(A, e, th, kept, aux, free, may):
             continue
         fits += 1
         new, status, _, _ = minimise(
