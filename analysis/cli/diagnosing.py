@@ -393,6 +393,7 @@ def impacts(
     as_json: bool, top: int,
 ) -> None:  # fmt: skip
     """Rank the parameters of WORKSPACE by their impact on the result."""
+    from nuem.analysis.inference.diagnostics import impact_notes
     from nuem.analysis.inference.diagnostics import impacts as find
 
     likelihood = _likelihood(workspace_file, measurement)
@@ -402,7 +403,10 @@ def impacts(
         + ("" if i.pull is None else f"   pull {i.pull:+.2f} +- {i.constraint:.2f}")
         for i in found[:top]
     ]
-    _answer({"impacts": [i.to_dict() for i in found]}, lines, output, as_json)
+    notes = impact_notes(likelihood, found)
+    lines += [f"  note: {note}" for note in notes]
+    document = {"impacts": [i.to_dict() for i in found], "notes": list(notes)}
+    _answer(document, lines, output, as_json)
     if figure is not None:
         from nuem.plots.pulls import impacts as draw
 

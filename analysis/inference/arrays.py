@@ -80,6 +80,9 @@ class Arrays(NamedTuple):
     group_inner: _Index
     group_bin_start: _Index
     group_bin: _Index
+    # where fits begin anew, see `turning_starts`: none where there is one minimum
+    turn_slot: _Index  # (r, 2): outer parameters; -1 where it is one only
+    turn_value: _Array  # (r, 3): their values; what the second takes over of the first
 
 
 def index_array(values: Any) -> _Index:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.inference.likelihood import Likelihood, Minimum
+from nuem.analysis.inference.profile import global_fit
 from nuem.inputs.errors import InferenceError
 
 __all__ = ["Asymptotic", "CLsCurve", "asymptotic_cls"]
@@ -70,7 +71,8 @@ class CLsCurve:
         self.likelihood = likelihood
         low, high = likelihood.poi_bounds
         self.low, self.high = max(low, 0.0), high
-        free = _converged(likelihood.fit(), likelihood)
+        found = global_fit(likelihood)[0] if likelihood.several_minima else None
+        free = _converged(found or likelihood.fit(), likelihood)
         if free.values[likelihood.poi] < 0:
             free = self._held(self.low, free.values)
         self.best = free
@@ -82,6 +84,9 @@ class CLsCurve:
         self._aux = likelihood.expected_aux(self.background.values)
         self._start = self.background.values.copy()
         self._asimov = self.background.values.copy()
+        # of a model with several minima: a curve without jumps has to know all of them
+        ends = [self.best.values, self.background.values]
+        self._others = np.array(ends if likelihood.several_minima else ends[:0])
         self._null = _converged(
             likelihood.fit(observed=self._n, aux=self._aux, start=self._asimov,
                            fixed={likelihood.poi: self.low}),
@@ -99,11 +104,15 @@ class CLsCurve:
             self.likelihood,
         )
 
+    def _begins(self, last: _Array) -> _Array:
+        """Where a fit begins: at the last one, and at what else is known."""
+        return np.vstack([last, *self._others])
+
     def q(self, mu: float) -> float:
         """Observed q-tilde."""
         if mu <= self.best_fit:
             return 0.0
-        found = self._held(mu, self._start)
+        found = self._held(mu, self._begins(self._start))
         self._start = found.values
         return max(found.deviance - self.best.deviance, 0.0)
 
@@ -111,8 +120,8 @@ class CLsCurve:
         """Square root of q-tilde of the Asimov data without signal."""
         found = _converged(
             self.likelihood.fit(
-                fixed={self.likelihood.poi: mu}, start=self._asimov, observed=self._n,
-                aux=self._aux,
+                fixed={self.likelihood.poi: mu}, start=self._begins(self._asimov),
+                observed=self._n, aux=self._aux,
             ),
             self.likelihood,
         )  # fmt: skip

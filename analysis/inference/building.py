@@ -169,6 +169,7 @@ class Builder:
             shape_down=_join([s[2] for s in shape_rows]),
             combo_start=index_array(combo_start), inner_start=index_array(inner_start),
             inner=index_array(inner_flat),
+            turn_slot=index_array(np.zeros((0, 2))), turn_value=np.zeros((0, 3)),
             **lay_out(
                 [set().union(*by_set) for by_set in combos], combos, kinds,
                 [sorted(own) for own in moved],

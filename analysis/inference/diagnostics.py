@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from nuem.analysis.inference.profile import global_fit
 from nuem.analysis.inference.toys import DIGITS, Countdown, auxiliary, throw
 from nuem.inputs.errors import InferenceError
 
-__all__ = ["Goodness", "Impact", "goodness_of_fit", "impacts"]
+__all__ = ["Goodness", "Impact", "goodness_of_fit", "impact_notes", "impacts"]
 
 
 #: Expected events of a bin below which its deviance follows no chi-squared law.
@@ -143,7 +143,8 @@ def goodness_of_fit(
     """
     from scipy.special import chdtrc
 
-    best = global_fit(likelihood)[0] if likelihood.curved else likelihood.fit()
+    several = likelihood.several_minima
+    best = global_fit(likelihood)[0] if several else likelihood.fit()
     if not best.converged:
         raise InferenceError("the fit did not converge", file=likelihood.name)
     arrays = likelihood.arrays
@@ -169,6 +170,27 @@ def goodness_of_fit(
         auxiliary=auxiliary(fluctuate_aux),
         sparse=int((likelihood.expected(best.values) < _SPARSE).sum()),
     )  # fmt: skip
+
+
+def impact_notes(likelihood: Likelihood, found: Sequence[Impact]) -> tuple[str, ...]:
+    """What has to be known to read impacts: a best fit at a bound does not move past it.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    found : sequence of Impact
+        Those of its parameters.
+    """
+    name, (low, high) = likelihood.poi_name, likelihood.poi_bounds
+    at = float(global_fit(likelihood)[0].values[likelihood.poi])
+    near = 1e-9 * (high - low)
+    if low + near < at < high - near:
+        return ()
+    side, bound = ("lower", low) if at <= low + near else ("upper", high)
+    said = f"the best fit of {name} is at its {side} bound, {bound:g}: it cannot move past it"
+    if all(impact.size <= near for impact in found):
+        return (f"{said}, and all impacts are 0",)
+    return (f"{said}, and shifts that would lead there are 0",)
 
 
 def impacts(likelihood: Likelihood, *, most: int = 300) -> list[Impact]:

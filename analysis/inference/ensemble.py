@@ -8,7 +8,7 @@ import numpy as np
 
 from nuem.analysis.inference.compiling import kernel
 from nuem.analysis.inference.kernels import evaluate
-from nuem.analysis.inference.newton import minimise
+from nuem.analysis.inference.newton import lowest, minimise
 from nuem.analysis.inference.streams import fluctuate, seed_stream
 
 __all__ = ["fit_globally", "run_toys"]
@@ -16,12 +16,14 @@ __all__ = ["fit_globally", "run_toys"]
 
 @kernel
 def fit_globally(
-    A, th, n, aux, free, slots, starts, tolerance, S, known, best, trial
+    A, th, n, aux, free, tied, slots, starts, tolerance, S, known, best, trial
 ):  # fmt: skip
     """Fit from `th` and from the valleys of a coarse scan; `best` holds the minimum.
 
     Parameters
     ----------
+    free, tied : ndarray of bool, shape (g,)
+        Outer parameters that are fitted; those of them that the scan does not move.
     slots : ndarray of int, shape (k,)
         Outer parameters that the scan moves.
     starts : ndarray, shape (m, k)
@@ -37,14 +39,20 @@ def fit_globally(
     status = 1
     if not math.isnan(known):
         best[:] = S.theta
-        value, status, _, _ = minimise(A, best, n, aux, free, 100, tolerance, S, known)
+        value, status, _, _ = minimise(
+            A, best, n, aux, free, 100, tolerance, S, known, math.inf
+        )  # fmt: skip
     if status != 0:
         best[:] = th
         value, status, _, _ = minimise(
-            A, best, n, aux, free, 100, tolerance, S, math.nan
+            A, best, n, aux, free, 100, tolerance, S, math.nan, math.inf
         )  # fmt: skip
     m = starts.shape[0]
     if m == 0:
+        if status == 0 and A.turn_slot.size > 0:
+            value, _ = lowest(
+                A, best, value, n, aux, free, free, tolerance, S, math.nan
+            )  # fmt: skip
         return value, status
     heights = np.empty(m)
     for p in range(m):
@@ -66,11 +74,13 @@ def fit_globally(
         for k in range(slots.size):
             trial[A.outer[slots[k]]] = starts[p, k]
         new, new_status, _, _ = minimise(
-            A, trial, n, aux, free, 100, tolerance, S, math.nan
+            A, trial, n, aux, free, 100, tolerance, S, math.nan, math.inf
         )  # fmt: skip
         if new_status == 0 and (new < value or status != 0):
             value, status = new, 0
             best[:] = trial
+    if status == 0 and A.turn_slot.size > 0:
+        value, _ = lowest(A, best, value, n, aux, free, tied, tolerance, S, math.nan)
     return value, status
 
 
@@ -113,12 +123,16 @@ def run_toys(
             for k in range(slots.size):
                 th[A.outer[slots[k]]] = test[k]
             fixed_value, bad, _, known = minimise(
-                A, th, n, aux, tied, 100, tolerance, S, math.nan
+                A, th, n, aux, tied, 100, tolerance, S, math.nan, math.inf
             )  # fmt: skip
             if bad:
                 known = math.nan
+            elif A.turn_slot.size > 0:
+                fixed_value, known = lowest(
+                    A, th, fixed_value, n, aux, tied, tied, tolerance, S, known
+                )  # fmt: skip
         value, worse = fit_globally(
-            A, th, n, aux, free, slots, starts, tolerance, S, known, best, trial
+            A, th, n, aux, free, tied, slots, starts, tolerance, S, known, best, trial
         )
         for k in range(slots.size):
             best_fit[t, k] = best[A.outer[slots[k]]]
@@ -146,19 +160,23 @@ def run_scans(
         seed_stream(state, seed, stream, first + t)
         fluctuate(state, A.kind, A.width, means, aux_means, n, aux, with_aux)
         th[:] = truth
-        lowest, bad = fit_globally(
-            A, th, n, aux, free, slots, starts, tolerance, S, math.nan, best, trial
-        )
+        least, bad = fit_globally(
+            A, th, n, aux, free, tied, slots, starts, tolerance, S, math.nan, best, trial
+        )  # fmt: skip
         best_fit[t] = best[parameter]
         trial[:] = best
         for k in range(values.size):
             trial[parameter] = values[k]
             height, worse, _, _ = minimise(
-                A, trial, n, aux, tied, 100, tolerance, S, math.nan
+                A, trial, n, aux, tied, 100, tolerance, S, math.nan, math.inf
             )  # fmt: skip
             bad = max(bad, worse)
+            if worse == 0 and A.turn_slot.size > 0:
+                height, _ = lowest(
+                    A, trial, height, n, aux, tied, tied, tolerance, S, math.nan
+                )  # fmt: skip
             rises[t, k] = height
-            lowest = min(lowest, height)
+            least = min(least, height)
         for k in range(values.size):
-            rises[t, k] = 2.0 * (rises[t, k] - lowest)
+            rises[t, k] = 2.0 * (rises[t, k] - least)
         status[t] = bad

@@ -119,14 +119,17 @@ def best_fit(
     poi = likelihood.poi
     if poi_bounds is not None and not links:
         low = max(poi_bounds[0], _lowest_poi(likelihood))
-        likelihood.arrays.low[poi], likelihood.arrays.high[poi] = low, poi_bounds[1]
+        likelihood = Likelihood(
+            spec, measurement=measurement, name=name,
+            bounds={likelihood.poi_name: (low, poi_bounds[1])},
+        )  # fmt: skip
     counts = likelihood.observed.copy()
     for channel, own in (observed or {}).items():
         counts[likelihood.model.layout.channels[channel]] = own
     held = {} if poi_value is None else {poi: poi_value}
     found = (
         global_fit(likelihood, observed=counts)[0]
-        if links and not held
+        if (links or likelihood.several_minima) and not held
         else likelihood.fit(observed=counts, fixed=held)
     )
     if not found.converged:

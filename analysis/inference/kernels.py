@@ -75,6 +75,7 @@ class Scratch(NamedTuple):
     trial_hess: _Array
     trial_step: _Array
     theta: _Array
+    kept: _Array  # (p,)
     touched: NDArray[np.int64]
     slots: SlotRoom
 
@@ -100,7 +101,7 @@ def scratch(arrays: Arrays) -> Scratch:
     ]  # fmt: skip
     own: list[tuple[int, ...]] = [
         (c,), (g, c), (g,), (g, g), (f, 3), (shapes, 6), (terms,), (b,), (c,), (g,),
-        (g, g), (g,), (g,), (g, g), (g,), (p,), (g,),
+        (g, g), (g,), (g,), (g, g), (g,), (p,), (p,), (g,),
     ]  # fmt: skip
     rooms = _lines([*slots, *own])
     *of_slots, settled = rooms[: len(slots)]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nuem.analysis.inference.arrays import Arrays
 from nuem.analysis.inference.compiled import Compiled, compile_workspace
 from nuem.analysis.inference.parameters import check_yields
+from nuem.analysis.inference.turning import turning_starts
 from nuem.inputs.errors import InferenceError, InputError
 
 __all__ = ["Likelihood", "Minimum"]
@@ -115,6 +116,8 @@ class Likelihood:
             self.init[i] = min(max(self.init[i], low), high)
         from nuem.analysis.inference import kernels
 
+        slots, values = turning_starts(self.arrays, self.init, self.poi)
+        self.arrays = self.arrays._replace(turn_slot=slots, turn_value=values)
         self._scratch = kernels.scratch(self.arrays)
         check_yields(spec, name)
         self._check()
@@ -164,6 +167,11 @@ class Likelihood:
                 "the parameter is fixed", file=self.name, field=self.names[parameter],
                 found=f"{self.init[parameter]:g}", expected="a free parameter",
             )  # fmt: skip
+
+    @property
+    def several_minima(self) -> bool:
+        """Whether -2 ln L can have several minima, so that fits begin at many points."""
+        return self.arrays.turn_slot.size > 0
 
     @property
     def poi_name(self) -> str:
@@ -254,8 +262,12 @@ class Likelihood:
         aux: _Array | None = None,
         start: _Array | None = None,
         most: int = 200,
+        local: bool = False,
     ) -> Minimum:
         """Minimise -2 ln L.
+
+        Where there can be several minima, fits begin anew at several points, and the
+        lowest minimum is given.
 
         Parameters
         ----------
@@ -263,10 +275,13 @@ class Likelihood:
             Parameters held at a value, by index.
         observed, aux : ndarray, optional
             Data in place of those of the workspace.
-        start : ndarray, optional
-            Where to begin; the starting values of the workspace by default.
+        start : ndarray, shape (p,) or (m, p), optional
+            Where to begin, or several such points; the starting values of the workspace
+            by default.
         most : int
             Largest number of Newton steps.
+        local : bool
+            Give the minimum at which the way down from `start` ends.
 
         Returns
         -------
@@ -278,9 +293,11 @@ class Likelihood:
         x = self.aux if aux is None else np.ascontiguousarray(aux, float)
         free = self.outer_free.copy()
         arrays = self.arrays
-        values = np.array(self.init if start is None else start, dtype=float)
+        begins = np.array(self.init if start is None else start, dtype=float, ndmin=2)
+        if start is not None and not local and self.several_minima:
+            begins = np.vstack([begins, self.init])
         for i, value in (fixed or {}).items():
-            values[i] = value
+            begins[:, i] = value
             where = np.flatnonzero(arrays.outer == i)
             if where.size:
                 free[where] = False
@@ -290,11 +307,30 @@ class Likelihood:
                         low=arrays.low.copy(), high=arrays.high.copy()
                     )
                 arrays.low[i] = arrays.high[i] = value
-        value, status, _, _ = newton.minimise(
-            arrays, values, n, x, free, most, 1e-15, self._scratch, np.nan
-        )
+
+        def descend(point: _Array) -> tuple[float, int, float]:
+            height, ended, _, known = newton.minimise(
+                arrays, point, n, x, free, most, 1e-15, self._scratch, np.nan, np.inf
+            )
+            return height, ended, known
+
+        values = begins[0]
+        value, status, known = descend(values)
+        for point in begins[1:]:
+            height, ended, _ = descend(point)
+            if status or (not ended and height < value):
+                value, status, values = height, ended, point
+        if len(begins) > 1 and not status:
+            # the rooms have held another fit since
+            value, status, known = descend(values)
         if status and start is not None:
-            return self.fit(fixed=fixed, observed=observed, aux=aux, most=most)
+            return self.fit(
+                fixed=fixed, observed=observed, aux=aux, most=most, local=local
+            )
+        if not status and not local and self.several_minima:
+            value, known = newton.lowest(
+                arrays, values, value, n, x, free, free, 1e-15, self._scratch, known
+            )
         if not status:
             self._settle(arrays, values, value, n, x)
         return Minimum(

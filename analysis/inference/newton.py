@@ -8,10 +8,10 @@ from nuem.analysis.inference.compiling import inlined, kernel
 from nuem.analysis.inference.groups import cholesky, solve
 from nuem.analysis.inference.kernels import evaluate
 
-__all__ = ["CONVERGED", "minimise"]
+__all__ = ["CONVERGED", "lowest", "minimise"]
 
 #: What `minimise` returns beside the value if all went well; 1 after too many steps,
-#: 2 where no step leads down, 3 where the start has no finite value.
+#: 2 where no step leads down, 3 where the start has no finite value, 4 at the bar.
 CONVERGED = 0
 
 
@@ -72,7 +72,7 @@ def _inside(A, th, size, S):
 
 
 @kernel
-def minimise(A, th, n, aux, free, most, tolerance, S, known):
+def minimise(A, th, n, aux, free, most, tolerance, S, known, bar):
     """Minimise in place; returns half the deviance, status, steps, value at `S.theta`.
 
     Parameters
@@ -94,6 +94,9 @@ def minimise(A, th, n, aux, free, most, tolerance, S, known):
         likelihood was evaluated, and its derivatives there.
     known : float
         The value at the start, if these rooms hold it; nan if they do not.
+    bar : float
+        Give up where the way to a minimum leads to none below this, even if it goes
+        down by four times what is expected; infinite to go to the end.
     """
     outer, low, high = A.outer, A.low, A.high
     touched, vector, theta = S.touched, S.vector, S.theta
@@ -131,6 +134,8 @@ def minimise(A, th, n, aux, free, most, tolerance, S, known):
                 return value - 0.5 * gain, 0, step, value
             if gain < 1e-13:
                 return value, 0, step, value
+        if damping == 0.0 and value - 2.0 * gain > bar:
+            return value, 4, step, value
         # evaluate() works in the rooms `touched` and `vector`: keep the step aside
         for a in range(size):
             move[touched[a]] = vector[a]
@@ -171,3 +176,87 @@ def minimise(A, th, n, aux, free, most, tolerance, S, known):
         hess[:] = S.hess
         damping = 0.0 if t == 1.0 or damping < 1e-6 else 0.3 * damping
     return value, 1, most, value
+
+
+@inlined
+def _begin(A, e, th, kept, aux, free, may):
+    """Go from a minimum to where a fit begins anew; False if that is no other place."""
+    outer, low, high = A.outer, A.low, A.high
+    a, b = A.turn_slot[e, 0], A.turn_slot[e, 1]
+    if not (free[a] and may[a]) or (b >= 0 and not (free[b] and may[b])):
+        return False
+    th[:] = kept
+    # a group can have several minima of its own: it begins where its constraints are
+    kind, width = A.kind, A.width
+    for q in range(A.group_inner.size):
+        k = A.group_inner[q]
+        centre = aux[k] if kind[k] == 1 else 1.0
+        if kind[k] == 2:
+            centre = aux[k] / width[k]
+        th[k] = min(max(centre, low[k]), high[k])
+    j = outer[a]
+    x = A.turn_value[e, 0]
+    x = -kept[j] if math.isnan(x) else x
+    th[j] = min(max(x, low[j]), high[j])
+    moved = th[j] != kept[j]
+    if b >= 0:
+        k = outer[b]
+        y, share = A.turn_value[e, 1], A.turn_value[e, 2]
+        y = kept[k] + share * (kept[j] - th[j]) if share > 0.0 else y
+        th[k] = min(max(y, low[k]), high[k])
+        # of a pair both have to go elsewhere: one alone has been tried
+        moved = moved and th[k] != kept[k]
+    return moved
+
+
+@kernel
+def lowest(A, th, value, n, aux, free, may, tolerance, S, known):
+    """Go from a minimum to the lowest that is found from where fits begin anew.
+
+    One parameter after the other, and one pair after the other, is moved; the fit begins
+    there, and a lower minimum is kept at once. It ends when none of them leads lower.
+
+    Parameters
+    ----------
+    th : ndarray, shape (p,)
+        A minimum, of half the deviance `value`; then the lowest.
+    free, may : ndarray of bool, shape (g,)
+        Outer parameters that are fitted, and those that may be moved.
+    known : float
+        The value at ``S.theta``, as `minimise` gave it.
+
+    Returns
+    -------
+    tuple
+        Half the deviance; the value at ``S.theta``, nan where that is elsewhere.
+    """
+    kept = S.kept
+    kept[:] = th
+    count = A.turn_slot.shape[0]
+    # a fit from elsewhere that ends in the same minimum differs in the last digits
+    margin = max(1e-7, 0.01 * tolerance)
+    stale, tries, fits = 0, 0, 0
+    while stale < count and tries < 20 * count:
+        e = tries % count
+        tries += 1
+        stale += 1
+        if not _begin(A, e, th, kept, aux, free, may):
+            continue
+        fits += 1
+        new, status, _, _ = minimise(
+            A, th, n, aux, free, 100, max(tolerance, 1e-6), S, math.nan, value
+        )  # fmt: skip
+        if status == 0 and new < value - margin:
+            value = new
+            kept[:] = th
+            stale = 1
+    th[:] = kept
+    if fits == 0:
+        return value, known
+    new, status, _, at = minimise(
+        A, th, n, aux, free, 100, tolerance, S, math.nan, math.inf
+    )  # fmt: skip
+    if status == 0:
+        return new, at
+    th[:] = kept
+    return value, math.nan

@@ -86,19 +86,19 @@ def global_fit(
                 found.append(fit)
     start = min(found, key=lambda m: m.deviance, default=first).values.copy()
     grid = start_grid(likelihood, index)[:, 0]
-    heights = []
+    heights, places = [], []
     for value in grid:
         held = likelihood.fit(
             fixed={index: float(value)}, start=start, observed=observed, aux=aux
         )
         heights.append(held.deviance if held.converged else np.inf)
+        places.append(held.values)
     padded = np.array([np.inf, *heights, np.inf])
     for k in np.flatnonzero(
         (padded[1:-1] <= padded[:-2]) & (padded[1:-1] <= padded[2:])
     ):
-        point = start.copy()
-        point[index] = grid[k]
-        fit = likelihood.fit(start=point, observed=observed, aux=aux)
+        # the bottom of this valley, and not the lowest of all
+        fit = likelihood.fit(start=places[k], observed=observed, aux=aux, local=True)
         if fit.converged:
             found.append(fit)
     if not found:
@@ -156,12 +156,11 @@ def profile(
     )
 
     def rise(at: float, start: _Array) -> tuple[float, _Array]:
-        lowest, where = np.inf, start
-        for begin in (start, *(m.values for m in minima[:3])):
-            held = likelihood.fit(fixed={index: at}, start=begin)
-            if held.converged and held.deviance < lowest:
-                lowest, where = held.deviance, held.values
-        return lowest - best.deviance, where
+        begins = np.vstack([start, *(m.values for m in minima[:3])])
+        held = likelihood.fit(fixed={index: at}, start=begins)
+        if not held.converged:
+            return np.inf, start
+        return held.deviance - best.deviance, held.values
 
     if values is None:
         places = [
@@ -171,10 +170,17 @@ def profile(
         right = _range_end(rise, max(places), high, best.values, reach)
         values = np.unique([*np.linspace(left, right, points), *places])
     values = np.asarray(values, dtype=float)
-    rises = np.empty(values.size)
-    start = best.values
-    for k, value in enumerate(values):
-        rises[k], start = rise(float(value), start)
+    rises = np.full(values.size, np.inf)
+    there = np.tile(best.values, (values.size, 1))
+    # each from its neighbour, and back where there can be several minima: no jumps
+    ways = [range(values.size), range(values.size - 1, -1, -1)]
+    for way in ways if likelihood.several_minima else ways[:1]:
+        start = best.values
+        for k in way:
+            height, start = rise(float(values[k]), start)
+            if height < rises[k]:
+                rises[k], there[k] = height, start
+            start = there[k]
     return Profile(
         parameter=likelihood.names[index], values=values, rise=np.maximum(rises, 0.0),
         best=best, best_fit=float(best.values[index]),

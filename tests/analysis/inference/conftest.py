@@ -12,7 +12,81 @@ Workspace = dict[str, Any]
 
 
 def random_workspace(seed: int) -> Workspace:
-    """Make a workspace with a signal, backgrounds and a random choice of modifiers."""
+    """Make a workspace with a signal, backgrounds and a random choice of modifiers.
+
+    In one of three, half of the variations go the same way on both sides, to one side
+    only, or the other way on the signal.
+    """
+    spec = _random_workspace(seed)
+    if seed % 3 == 2:
+        _turn(spec, np.random.default_rng([seed, 3]), 0.5)
+    return spec
+
+
+def hard_workspace(seed: int) -> Workspace:
+    """Make a workspace whose -2 ln L is likely to have several minima.
+
+    Almost no variation is to both sides, one acts on the signal and on a background, and
+    the counts are away from what is expected by more than their errors.
+    """
+    spec = _random_workspace(seed)
+    rng = np.random.default_rng([seed, 7])
+    _turn(spec, rng, 0.9)
+    for channel in spec["channels"]:
+        lead = {(m["name"], m["type"]): m for m in channel["samples"][0]["modifiers"]}
+        own = [("alpha_0", "normsys"), ("alpha_1", "normsys")]
+        for (name, kind), sample in zip(own, channel["samples"][1:], strict=False):
+            sign = rng.choice([-1.0, 1.0])
+            for part, way in ((lead, sign), (None, -sign)):
+                up, down = way * rng.uniform(0.02, 0.25, 2)
+                turn = rng.random() < 0.5
+                made = {
+                    "name": name,
+                    "type": kind,
+                    "data": {"hi": 1 + up, "lo": 1 + (down if turn else -down)},
+                }
+                if part is not None:
+                    part[name, kind] = made
+                else:
+                    sample["modifiers"] = [
+                        m
+                        for m in sample["modifiers"]
+                        if (m["name"], m["type"]) != (name, kind)
+                    ] + [made]
+        channel["samples"][0]["modifiers"] = list(lead.values())
+    for entry in spec["observations"]:
+        counts = np.array(entry["data"])
+        counts *= np.exp(rng.normal(0.0, 0.15) + rng.normal(0.0, 0.05, counts.size))
+        entry["data"] = np.round(counts).tolist()
+    return spec
+
+
+def _turn(spec: Workspace, rng: np.random.Generator, share: float) -> None:
+    """Turn one side of some variations round, take it away, or exchange the sides."""
+    for channel in spec["channels"]:
+        for s, sample in enumerate(channel["samples"]):
+            for modifier in sample["modifiers"]:
+                if modifier["type"] not in {"normsys", "histosys"}:
+                    continue
+                if rng.random() > share:
+                    continue
+                data, nominal = modifier["data"], np.array(sample["data"])
+                sides = list(data)
+                if modifier["type"] == "normsys":
+                    nominal = np.array(1.0)
+                one, other = (np.array(data[side]) - nominal for side in sides)
+                what = rng.choice(["same", "one", "against"], p=[0.6, 0.2, 0.2])
+                if what == "same":
+                    other = np.sign(one) * np.abs(other)
+                elif what == "one":
+                    other = 0.0 * other
+                if rng.random() < 0.5 or (what == "against" and s == 0):
+                    one, other = other, one
+                for side, shift in zip(sides, (one, other), strict=True):
+                    data[side] = (nominal + shift).tolist()
+
+
+def _random_workspace(seed: int) -> Workspace:
     rng = np.random.default_rng(seed)
     n_channels = int(rng.integers(1, 4))
     same = int(rng.integers(2, 7))
@@ -139,3 +213,9 @@ def random_workspace(seed: int) -> Workspace:
 def make_workspace() -> Callable[[int], Workspace]:
     """Return the maker of random workspaces."""
     return random_workspace
+
+
+@pytest.fixture(scope="session")
+def make_hard_workspace() -> Callable[[int], Workspace]:
+    """Return the maker of random workspaces with several minima."""
+    return hard_workspace

@@ -77,6 +77,20 @@ def test_fit_scan_gof_impacts(workspace: str, tmp_path: Path) -> None:
     assert 0 <= gof["p_toys"] <= 1
     impacts = answer("impacts", workspace, "--figure", f"{stem}3")
     assert [i["name"] for i in impacts["impacts"]] == ["gain"]
+    assert impacts["notes"] == []
+
+
+def test_impacts_at_a_bound_say_why_they_are_zero(tmp_path: Path) -> None:
+    low = spec()
+    low["observations"][0]["data"] = [30.0, 58.0]
+    path = tmp_path / "low.json"
+    path.write_text(json.dumps(low))
+    found = answer("impacts", str(path))
+    assert [i["up"] for i in found["impacts"]] == [0.0]
+    said = "mu is at its lower bound, 0: it cannot move past it, and all impacts are 0"
+    assert said in found["notes"][0]
+    shown = CliRunner().invoke(cli, ["impacts", str(path)]).output
+    assert said in shown
 
 
 def test_a_region_of_two_parameters(workspace: str, tmp_path: Path) -> None:

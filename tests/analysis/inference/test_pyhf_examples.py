@@ -403,6 +403,11 @@ EXAMPLES |= {
 }
 
 
+#: -2 ln L has a second minimum that MINUIT does not come to, lower by 1.47: in the
+#: second channel both sides of the variation go up.
+LOWER = {"2bin_2channel_coupledhisto"}
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_of_pyhf(name: str) -> None:
     spec = EXAMPLES[name]
@@ -435,8 +440,12 @@ def test_an_example_of_pyhf(name: str) -> None:
     finally:
         pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
     assert found.twice_nll <= float(value) + 1e-6
+    assert (found.twice_nll < float(value) - 1e-6) == (name in LOWER)
     place, error = np.asarray(theirs).T
     free = error > 0
+    if name in LOWER:  # the minimum of MINUIT is one, too
+        found = ours.fit(start=place, local=True)
+        assert found.twice_nll == pytest.approx(float(value), abs=1e-6)
     assert (np.abs(found.values - place)[free] <= 1e-3 * error[free]).all()
 
 
