@@ -130,7 +130,7 @@ class CLsCurve:
 
     def observed(self, mu: float) -> float:
         """Observed CLs."""
-        from scipy.special import ndtr
+        from scipy.special import log_ndtr
 
         root = self.root_asimov(mu)
         q = self.q(mu)
@@ -140,7 +140,8 @@ class CLsCurve:
             shifted = math.sqrt(q) - root
         else:
             shifted = (q - root * root) / (2 * root)
-        return float(ndtr(-(shifted + root)) / ndtr(-shifted))
+        # both shares can be below the smallest number; their ratio is not
+        return math.exp(float(log_ndtr(-(shifted + root)) - log_ndtr(-shifted)))
 
     def expected(self, mu: float) -> _Array:
         """Expected CLs at -2, -1, 0, 1 and 2 standard deviations, shape (5,)."""
