@@ -8,7 +8,7 @@ import numpy as np
 
 from nuem.analysis.inference.compiling import kernel
 from nuem.analysis.inference.kernels import evaluate
-from nuem.analysis.inference.newton import lowest, minimise
+from nuem.analysis.inference.newton import across, minimise
 from nuem.analysis.inference.streams import fluctuate, seed_stream
 
 __all__ = ["fit_globally", "run_toys"]
@@ -50,9 +50,7 @@ def fit_globally(
     m = starts.shape[0]
     if m == 0:
         if status == 0 and A.turn_slot.size > 0:
-            value, _ = lowest(
-                A, best, value, n, aux, free, free, tolerance, S, math.nan
-            )  # fmt: skip
+            value = across(A, best, value, n, aux, free, free, tolerance, S)
         return value, status
     heights = np.empty(m)
     for p in range(m):
@@ -80,7 +78,7 @@ def fit_globally(
             value, status = new, 0
             best[:] = trial
     if status == 0 and A.turn_slot.size > 0:
-        value, _ = lowest(A, best, value, n, aux, free, tied, tolerance, S, math.nan)
+        value = across(A, best, value, n, aux, free, tied, tolerance, S)
     return value, status
 
 
@@ -128,9 +126,10 @@ def run_toys(
             if bad:
                 known = math.nan
             elif A.turn_slot.size > 0:
-                fixed_value, known = lowest(
-                    A, th, fixed_value, n, aux, tied, tied, tolerance, S, known
-                )  # fmt: skip
+                fixed_value = across(
+                    A, th, fixed_value, n, aux, tied, tied, tolerance, S
+                )
+                known = math.nan  # the rooms have held other points since
         value, worse = fit_globally(
             A, th, n, aux, free, tied, slots, starts, tolerance, S, known, best, trial
         )
@@ -172,9 +171,7 @@ def run_scans(
             )  # fmt: skip
             bad = max(bad, worse)
             if worse == 0 and A.turn_slot.size > 0:
-                height, _ = lowest(
-                    A, trial, height, n, aux, tied, tied, tolerance, S, math.nan
-                )  # fmt: skip
+                height = across(A, trial, height, n, aux, tied, tied, tolerance, S)
             rises[t, k] = height
             least = min(least, height)
         for k in range(values.size):

@@ -8,11 +8,17 @@ from nuem.analysis.inference.compiling import inlined, kernel
 from nuem.analysis.inference.groups import cholesky, solve
 from nuem.analysis.inference.kernels import evaluate
 
-__all__ = ["CONVERGED", "lowest", "minimise"]
+__all__ = ["CONVERGED", "across", "lowest", "minimise"]
 
 #: What `minimise` returns beside the value if all went well; 1 after too many steps,
 #: 2 where no step leads down, 3 where the start has no finite value, 4 at the bar.
 CONVERGED = 0
+#: A minimum is looked for beyond a kink at least so many standard deviations from it.
+_BEYOND = 0.7
+#: Nearer to the kink than this, both sides of it are the other one.
+_NEAR = 0.35
+#: Part of the way to a minimum; a Newton step that ends nearer leads to that minimum.
+_HOME = 0.3
 
 
 @inlined
@@ -179,21 +185,26 @@ def minimise(A, th, n, aux, free, most, tolerance, S, known, bar):
 
 
 @inlined
-def _begin(A, e, th, kept, aux, free, may):
-    """Go from a minimum to where a fit begins anew; False if that is no other place."""
-    outer, low, high = A.outer, A.low, A.high
-    a, b = A.turn_slot[e, 0], A.turn_slot[e, 1]
-    if not (free[a] and may[a]) or (b >= 0 and not (free[b] and may[b])):
-        return False
+def _restart(A, th, kept, aux):
+    """Go back to a minimum, but with groups, which can have several, where they start."""
+    low, high, kind, width = A.low, A.high, A.kind, A.width
     th[:] = kept
-    # a group can have several minima of its own: it begins where its constraints are
-    kind, width = A.kind, A.width
     for q in range(A.group_inner.size):
         k = A.group_inner[q]
         centre = aux[k] if kind[k] == 1 else 1.0
         if kind[k] == 2:
             centre = aux[k] / width[k]
         th[k] = min(max(centre, low[k]), high[k])
+
+
+@inlined
+def _begin(A, e, th, kept, aux, free, may):
+    """Go from a minimum to where a fit begins anew; False if that is no other place."""
+    outer, low, high = A.outer, A.low, A.high
+    a, b = A.turn_slot[e, 0], A.turn_slot[e, 1]
+    if not (free[a] and may[a]) or (b >= 0 and not (free[b] and may[b])):
+        return False
+    _restart(A, th, kept, aux)
     j = outer[a]
     x = A.turn_value[e, 0]
     x = -kept[j] if math.isnan(x) else x
@@ -260,3 +271,78 @@ def lowest(A, th, value, n, aux, free, may, tolerance, S, known):
         return new, at
     th[:] = kept
     return value, math.nan
+
+
+@inlined
+def _leaves(A, th, kept, a, n, aux, free, S):
+    """Whether the Newton step from here leads elsewhere than to the minimum `kept`."""
+    j = A.outer[a]
+    start = th[j]
+    if not evaluate(A, th, n, aux, S) < math.inf:
+        return False
+    size = _direction(A, th, S.grad, S.hess, free, 0.0, S)
+    if size < 0:
+        return True
+    step = 0.0
+    for k in range(size):
+        if S.touched[k] == a:
+            step = S.vector[k]
+    return abs(start + step - kept[j]) > _HOME * abs(start - kept[j])
+
+
+@kernel
+def across(A, th, value, n, aux, free, may, tolerance, S):
+    """Go from a minimum to a lower one beyond the kink of a parameter, if there is one.
+
+    What toys do in place of `lowest`, for a tenth of its cost: each parameter that turns is
+    moved beyond its kink, and a fit begins there unless its Newton step leads back.
+
+    Parameters
+    ----------
+    th : ndarray, shape (p,)
+        A minimum, of half the deviance `value`; then the lowest.
+    free, may : ndarray of bool, shape (g,)
+        Outer parameters that are fitted, and those that may be moved.
+
+    Returns
+    -------
+    float
+        Half the deviance.
+    """
+    outer, low, high = A.outer, A.low, A.high
+    kept = S.kept
+    kept[:] = th
+    lower = False
+    for e in range(A.turn_slot.shape[0]):
+        a = A.turn_slot[e, 0]
+        # one row of each parameter that turns asks for its mirror image
+        if not (math.isnan(A.turn_value[e, 0]) and free[a] and may[a]):
+            continue
+        j = outer[a]
+        for side in (-1.0, 1.0):
+            at = kept[j]
+            if abs(at) > _NEAR and side * at > 0.0:
+                continue
+            x = min(max(side * max(abs(at), _BEYOND), low[j]), high[j])
+            if x == at:
+                continue
+            _restart(A, th, kept, aux)
+            th[j] = x
+            if not _leaves(A, th, kept, a, n, aux, free, S):
+                continue
+            new, status, _, _ = minimise(
+                A, th, n, aux, free, 100, max(tolerance, 1e-6), S, math.nan, value
+            )  # fmt: skip
+            if status == 0 and new < value - max(1e-7, 0.01 * tolerance):
+                value = new
+                kept[:] = th
+                lower = True
+    th[:] = kept
+    if lower:
+        new, status, _, _ = minimise(
+            A, th, n, aux, free, 100, tolerance, S, math.nan, math.inf
+        )  # fmt: skip
+        if status == 0:
+            return new
+        th[:] = kept
+    return value

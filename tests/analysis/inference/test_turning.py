@@ -123,17 +123,17 @@ def test_the_curve_is_the_same_from_both_ends() -> None:
         assert rise <= lowest - scan.best.deviance + 1e-6
 
 
-def test_toys_find_the_lowest_minimum_too() -> None:
-    likelihood = Likelihood(SAME_SIDE)
-    truth = likelihood.fit(fixed={likelihood.poi: 0.5}).values
-    seed, count = 4, 60
+def in_toys(likelihood: Likelihood, at: float, count: int) -> tuple[int, int]:
+    """Toys whose statistic is not that of the whole search, and not that of single fits."""
+    truth = likelihood.fit(fixed={likelihood.poi: at}).values
+    seed = 4
     toys = throw(
-        likelihood, truth, test=[0.5], count=count, seed=seed, purpose="x", threads=1
+        likelihood, truth, test=[at], count=count, seed=seed, purpose="x", threads=1
     )
     assert toys.failed == 0
     means, aux_means = likelihood.expected(truth), likelihood.expected_aux(truth)
     state = np.empty(4, dtype=np.uint64)
-    stuck = 0
+    off = stuck = 0
     for t in range(count):
         n, aux = np.empty(means.size), np.empty(aux_means.size)
         arrays = likelihood.arrays
@@ -145,9 +145,25 @@ def test_toys_find_the_lowest_minimum_too() -> None:
                 likelihood.fit(
                     fixed=fixed, observed=n, aux=aux, start=truth, local=local
                 )
-                for fixed in ({likelihood.poi: 0.5}, {})
+                for fixed in ({likelihood.poi: at}, {})
             )
             ways[local] = held.deviance - free.deviance
-        assert toys.statistic[t] == pytest.approx(ways[False], abs=1e-3)
+        off += abs(toys.statistic[t] - ways[False]) > 1e-3
         stuck += abs(ways[True] - ways[False]) > 1e-2
+    return off, stuck
+
+
+def test_toys_find_the_lowest_minimum_too() -> None:
+    off, stuck = in_toys(Likelihood(SAME_SIDE), 0.5, 60)
+    assert off == 0
     assert stuck > 0  # or this would be no test
+
+
+def test_the_short_search_of_toys_is_enough(make_hard_workspace: Maker) -> None:
+    """Of 1600 toys of 40 workspaces it leaves one above, and single fits leave 108."""
+    found = [
+        in_toys(Likelihood(make_hard_workspace(s)), 1.0, 40) for s in (0, 5, 9, 24)
+    ]
+    off, stuck = np.sum(found, axis=0)
+    assert off <= 1
+    assert stuck > 10
