@@ -57,7 +57,8 @@ def calibrate(
         Toys at each value.
     seed : int
     points : int
-        Number of values, spread over the scan.
+        Number of values, spread over the scan; more follow at the same distance where
+        the upper ends of experiments without signal lie beyond it.
     values : ndarray, optional
         The values instead.
     fluctuate_aux : bool
@@ -81,13 +82,16 @@ def calibrate(
         If no toy can be fitted at a value.
     """
     index = likelihood.index(scan.parameter)
+    beyond: list[float] = []
     if values is None:
+        beyond = _beyond(likelihood, scan, cl, points)
         values = tidy(np.linspace(scan.values[0], scan.values[-1], points))
         if values[0] < 0 < values[-1]:
             values = np.unique([*values, 0.0])
         values = np.unique(
             np.clip(values, likelihood.arrays.low[index], likelihood.arrays.high[index])
         )
+    values = np.array([*values, *beyond])
     starts = toy_starts(likelihood, scan)
     critical, error, low, high = (np.empty(len(values)) for _ in range(4))
     failed = read = 0
@@ -117,11 +121,50 @@ def calibrate(
         low[k], high[k] = accepted.min(), accepted.max()
         failed += toys.failed
         read += toys.read
+    order = np.argsort(values)
     return Belt(
-        parameter=scan.parameter, cl=cl, values=np.asarray(values, float),
-        critical=critical, error=error, low=low, high=high, toys=count, failed=failed, seed=seed,
-        auxiliary=auxiliary(fluctuate_aux), read=read,
+        parameter=scan.parameter, cl=cl, values=values[order], critical=critical[order],
+        error=error[order], low=low[order], high=high[order], toys=count, failed=failed,
+        seed=seed, auxiliary=auxiliary(fluctuate_aux), read=read,
     )  # fmt: skip
+
+
+def _beyond(
+    likelihood: Likelihood, scan: Profile, cl: float, points: int
+) -> list[float]:
+    """Values of a belt beyond the scan of the data, for experiments without signal.
+
+    As far as intervals of 2.5 standard deviations more than the median one reach, by the
+    Asimov data, at most as many as there are in the scan.
+    """
+    from scipy.special import chdtri
+
+    index = likelihood.index(scan.parameter)
+    bounds = float(likelihood.arrays.low[index]), float(likelihood.arrays.high[index])
+    null = likelihood.fit(fixed={index: min(max(0.0, bounds[0]), bounds[1])})
+    counts, aux = likelihood.expected(null.values), likelihood.expected_aux(null.values)
+    least = likelihood.fit(start=null.values, observed=counts, aux=aux).deviance
+    reach = (float(np.sqrt(chdtri(1, 1 - cl))) + 2.5) ** 2
+    width = scan.values[-1] - scan.values[0]
+    found: list[float] = []
+    for end, bound, side in (
+        (scan.values[-1], bounds[1], 1.0),
+        (scan.values[0], bounds[0], -1.0),
+    ):
+        start, place = null.values, float(end)
+        for k in range(1, points + 1):
+            held = likelihood.fit(
+                fixed={index: place}, start=start, observed=counts, aux=aux
+            )
+            start = held.values
+            if held.deviance - least > reach or side * (bound - place) <= 0.0:
+                break
+            place = float(
+                tidy(np.array([0.0, width, end + side * k * width / (points - 1)]))[2]
+            )
+            place = min(max(place, bounds[0]), bounds[1])
+            found.append(place)
+    return found
 
 
 def toy_starts(likelihood: Likelihood, scan: Profile) -> _Array | None:

@@ -375,6 +375,8 @@ def _unified(task: Task) -> Limit:
         intervals[0][0] <= scan.values[0] and scan.values[0] > likelihood.poi_bounds[0]
     ):
         more.append("an interval ends where the scan ends")
+    if likelihood.poi_bounds[1] > belt.values[-1] <= np.max(expected):
+        more.append("expected limits end where the belt ends: they are larger")
     everything = task.toys * (belt.values.size + 1)
     read = belt.read + zero.read
     return task.result(

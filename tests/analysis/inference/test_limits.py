@@ -344,6 +344,22 @@ def test_belts_are_kept(tmp_path: Path) -> None:
         Belt.load(tmp_path / "belt.json")
 
 
+def test_belts_reach_as_far_as_experiments_without_signal() -> None:
+    """Data two deviations too low allow less than most of these do."""
+    spec = on_off()
+    spec["observations"][0]["data"] = [x - 12 for x in spec["observations"][0]["data"]]
+    likelihood = Likelihood(spec)
+    scan = scan_for_belt(likelihood)
+    belt = calibrate(likelihood, scan, count=200, points=7)
+    assert belt.values[-1] > scan.values[-1]
+    assert np.all(np.diff(belt.values) > 0)
+    found = upper_limit(spec, method="feldman-cousins", toys=200)
+    expected = [found.expected_poi[key] for key in ("-2", "-1", "0", "1", "2")]
+    assert np.all(np.diff(expected) > 0)
+    assert scan.values[-1] < expected[-1] < belt.values[-1]
+    assert not any("belt ends" in warning for warning in found.warnings)
+
+
 def test_a_region_of_two_parameters() -> None:
     likelihood = Likelihood(on_off())
     found = region(
