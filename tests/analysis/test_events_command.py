@@ -65,6 +65,7 @@ def test_manifest_and_patterns(nuem: Nuem, experiment: Path) -> None:
     assert files[0]["entries"] == {"events": 300, "runs": 2}
     assert len(files[0]["sha256"]) == 64
     assert json.loads(nuem("manifest", "e0.root").out)["files"] == files[:1]
+    assert "--workers" in nuem("manifest", "e0.root", "--workers", "0").error
     answer = nuem(
         "histogram", experiment, "e*.root", "--manifest", "m.json", "-o", "h.json"
     )
