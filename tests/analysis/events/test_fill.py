@@ -20,6 +20,7 @@ from nuem.analysis.events import (
     Observable,
     Place,
     Reading,
+    Variation,
     histogram,
     read_runs,
 )
@@ -259,6 +260,27 @@ def test_bad_runs(write: Write, column: str, values: list[float], message: str) 
     path = write("a.root", {"runs": {**runs(), column: np.array(values)}})
     with pytest.raises(InputError, match=message):
         read_runs(path, Layout())
+
+
+@pytest.mark.parametrize("cut", ["run != 3", "not veto and start > 1.7e9", "odd"])
+def test_a_cut_on_runs_would_leave_their_live_time(
+    write: Write, plan: EventPlan, cut: str
+) -> None:
+    path = write("a.root", {"events": events(), "runs": runs()})
+    odd = (*plan.derived, Derived("odd", parse("reactor_on == 1")))
+    for change in (
+        {"cuts": (Cut("late", parse(cut)),)},
+        {
+            "cuts": (Cut("late", parse("E > 0")),),
+            "variations": (
+                Variation("v", frozenset({"d0_on"}), cuts=(Cut("late", parse(cut)),)),
+            ),
+        },
+    ):
+        with pytest.raises(
+            InputError, match=r"a.root: cuts.late: a cut on runs would leave their live"
+        ):
+            histogram(replace(plan, derived=odd, **change), [path])
 
 
 def test_no_live_time_and_no_events(write: Write, plan: EventPlan) -> None:
