@@ -89,14 +89,12 @@ def time_factor(
     """Mean rate in a channel relative to the rate of the file.
 
     A decaying component has the rate of the file at the first start of data taking;
-    the mean is taken over the live time, run by run.
+    the mean is taken over the live time, which is spread evenly from the begin to the
+    end of each run.
     """
     law = background.time_law
     if isinstance(law, HalfLife):
-        decay = np.log(2) / law.half_life.canonical
-        start, live = np.array(exposure.spans).T
-        lived = -np.expm1(-decay * live) / decay
-        return float(np.sum(np.exp(-decay * start) * lived) / np.sum(live))
+        return exposure.mean_decay(np.log(2) / law.half_life.canonical)
     if law.kind == "follows-power":
         weights = {s.name: s.weights.values for s in experiment.sources}
         return weights[law.source][channel.period.name] * exposure.power

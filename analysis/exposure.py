@@ -30,6 +30,9 @@ class Exposure:
     spans : tuple of (float, float)
         Start and live time of each run in days, counted from the first start of the
         data taking of the experiment.
+    lengths : tuple of float, optional
+        From begin to end of each run in days: longer than the live time by what was
+        dead or was not used. By default the live time.
     power : float
         Mean power of the source over the live time, relative to the one that its
         weights stand for.
@@ -45,11 +48,37 @@ class Exposure:
     power: float = 1.0
     factors: tuple[float, ...] | None = None
     pedestal: tuple[float, ...] | None = None
+    lengths: tuple[float, ...] | None = None
 
     @property
     def live_time_d(self) -> float:
         """Live time in days."""
         return float(np.sum([live for _, live in self.spans]))
+
+    def mean_decay(self, rate_per_d: float) -> float:
+        """Mean of exp(-rate time) over the live time, which is spread over each run.
+
+        Parameters
+        ----------
+        rate_per_d : float
+            Decay constant.
+
+        Examples
+        --------
+        >>> whole, half = Exposure(1.0, ((0.0, 4.0),)), Exposure(1.0, ((0.0, 2.0),))
+        >>> round(whole.mean_decay(0.5), 4), round(half.mean_decay(0.5), 4)
+        (0.4323, 0.6321)
+        >>> # live for half of a run of four days
+        >>> round(Exposure(1.0, ((0.0, 2.0),), lengths=(4.0,)).mean_decay(0.5), 4)
+        0.4323
+        """
+        start, live = np.array(self.spans).T
+        length = live if self.lengths is None else np.array(self.lengths)
+        lived = rate_per_d * np.where(length > 0, length, 1.0)
+        # the mean over a run without length is its value at the begin
+        within = np.where(length > 0, -np.expm1(-lived) / lived, 1.0)
+        mean = np.exp(-rate_per_d * start) * within
+        return float(np.sum(mean * live) / np.sum(live))
 
     @property
     def kg_day(self) -> float:
@@ -119,11 +148,23 @@ def measured_exposures(
                     for start, live in spans
                 ),
                 _power(experiment, histograms, channel),
+                lengths=_lengths(histograms, channel.name),
             )
         if not exposure.kg_day > 0:
             raise InferenceError("no live time", field=f"channels.{channel.name}")
         result[channel.name] = exposure
     return result
+
+
+def _lengths(histograms: Histograms, channel: str) -> tuple[float, ...]:
+    """Length of each run of a channel in days, in the order of its live times."""
+    runs = sorted(
+        (run.start_s, run.live_time_s, run.length_s)
+        for file in histograms.files
+        for run in file.runs or ()
+        if channel in run.channels
+    )
+    return tuple(length / _SECONDS_PER_DAY for *_, length in runs)
 
 
 def _power(experiment: Experiment, histograms: Histograms, channel: Channel) -> float:

@@ -272,7 +272,10 @@ def show_histograms(
 @click.option(
     "--experiment", help="Experiment that says where the runs are [default: runs]."
 )
-@click.option("--workers", default=2, show_default=True, help="Files at the same time.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=2, show_default=True,
+    help="Files at the same time.",
+)  # fmt: skip
 @set_option
 @json_option
 @debug_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -84,9 +85,14 @@ def _merge_histograms(
 ) -> None:
     from nuem.analysis.events.combine import merge as merge_histograms
     from nuem.analysis.events.store import load, save
+    from nuem.analysis.exchange.provenance import digest
     from nuem.inputs.schema import Experiment
 
     merged = merge_histograms([load(part) for part in parts], strict=strict)
+    if "configuration" in merged.provenance:
+        sha256 = digest(merged.provenance["configuration"])
+        made_of = {**merged.provenance, "configuration_sha256": sha256}
+        merged = replace(merged, provenance=made_of)
     if output != "-":
         save(merged, output)
     made = merged.provenance.get("configuration", {}).get("file")

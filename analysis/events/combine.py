@@ -73,6 +73,8 @@ def merge(parts: Sequence[Histograms], *, strict: bool = False) -> Histograms:
     provenance: dict[str, Any] = dict(parts[0].provenance)
     if made[0]:
         provenance["configuration"] = made[0]
+        # that of the first part, with its shard
+        provenance.pop("configuration_sha256", None)
         provenance["merged"] = len(parts)
     total = parts[0]
     for part in parts[1:]:
@@ -159,8 +161,9 @@ def finish(
     Raises
     ------
     InputError
-        If a file or a run is there twice, runs overlap in time, or a branch is of
-        different types.
+        If a file or a run is there twice, runs overlap in time, a branch is of
+        different types, or a run of zero live time has events in a channel that has
+        some.
     InferenceError
         If the live time is zero, or no event is selected.
     """
@@ -186,6 +189,7 @@ def finish(
             raise InferenceError(
                 "no event is selected", found=f"{result.events} events, none passes"
             )
+        _check_lived(result)
     return replace(result, warnings=_warnings(result, part))
 
 
@@ -211,6 +215,22 @@ def _spans(result: Histograms, files: Sequence[FileRecord]) -> dict[str, Spans |
 
 def _runs(files: Sequence[FileRecord], channel: str) -> Iterable[RunRecord]:
     return (run for f in files for run in f.runs or () if channel in run.channels)
+
+
+def _check_lived(result: Histograms) -> None:
+    """Check that no run adds events to a channel without adding to its live time."""
+    for file in result.files:
+        for run in file.runs or ():
+            if run.live_time_s:
+                continue
+            for channel, count in zip(run.channels, run.accepted, strict=True):
+                if count and result.live_time_s[channel]:
+                    raise InputError(
+                        "events of a run without live time", file=file.path,
+                        field=f"run {run.number}",
+                        found=f"{count} events in the histogram of {channel} in 0 s",
+                        expected="a live time above 0, or a run list that leaves it out",
+                    )  # fmt: skip
 
 
 def _power(result: Histograms, files: Sequence[FileRecord]) -> dict[str, float]:

@@ -241,6 +241,7 @@ class _Loop:
             tuple(x for table_of in bins for x in table_of),
             fate, nan, hists, tally, overlap, by_run,
         )  # fmt: skip
+        fate[:, -1] = hists.sum(axis=1)
         if tally[0]:  # a run that is not known: the other way names it
             return whole_chunk(plan, self.tree, loaded, runs)[2]
         part = self.read(fate, nan, hists.reshape(-1, *shape), tally, overlap)
@@ -346,16 +347,23 @@ class _Loop:
             tables = ", ".join(f"bins[{3 * number + k}]" for k in range(3))
             find = "step" if one_edge_near(o) else "search"
             self.add(f"    bin = bin * {len(o.edges) + 1} + {find}({x}, {tables})")
-        for name, inside in members.items():
-            slot = slots["" if variation is None else variation.name, name]
-            self.add(f"if {inside}:")
-            self.add(f"    fate[{slot}, fated] += 1")
-            self.add("    if missing:")
-            self.add(f"        nan[{slot}, fated] += 1")
-            self.add(f"    if fated == {last + 2}:")
-            self.add(f"        hists[{slot}, bin] += 1")
+        chosen = {
+            slots["" if variation is None else variation.name, name]: inside
+            for name, inside in members.items()
+        }
+        # most events end in a histogram: they are counted there alone
+        self.add(f"if fated == {last + 2}:")
+        for slot, inside in chosen.items():
+            self.add(f"    if {inside}:")
+            self.add(f"        hists[{slot}, np.uint64(bin)] += 1")
             if variation is None and self.runs is not None:
-                self.add(f"        by_run[{slot}, row] += 1")
+                self.add(f"        by_run[{slot}, np.uint64(row)] += 1")
+        self.add("else:")
+        for slot, inside in chosen.items():
+            self.add(f"    if {inside}:")
+            self.add(f"        fate[{slot}, fated] += 1")
+            self.add("        if missing:")
+            self.add(f"            nan[{slot}, fated] += 1")
         self.indent -= 1
 
     def read(

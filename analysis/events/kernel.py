@@ -102,25 +102,32 @@ HEADER = """
 import math
 
 import numba
+import numpy as np
+
+
+# Places in tables are unsigned: those of numba with a sign may count from the end.
+@numba.njit(inline="always", nogil=True)
+def first_guess(x, padded, guess, per_unit):
+    place = (x - padded[1]) * per_unit
+    top = guess.size - 2.0
+    place = place if place < top else top
+    place = place if place > 0.0 else 0.0
+    return guess[np.uint64(np.int64(place))]
 
 
 @numba.njit(inline="always", nogil=True)
 def step(x, padded, guess, per_unit):
     # without branches, which no processor could foresee
-    place = max(min((x - padded[1]) * per_unit, guess.size - 2.0), 0.0)
-    k = guess[int(place)]
-    k += int(x >= padded[k + 1])
-    k -= int(x < padded[k])
-    return k
+    k = first_guess(x, padded, guess, per_unit)
+    return k + int(x >= padded[np.uint64(k + 1)]) - int(x < padded[np.uint64(k)])
 
 
 @numba.njit(inline="always", nogil=True)
 def search(x, padded, guess, per_unit):
-    place = max(min((x - padded[1]) * per_unit, guess.size - 2.0), 0.0)
-    k = guess[int(place)]
-    while x < padded[k]:
+    k = first_guess(x, padded, guess, per_unit)
+    while x < padded[np.uint64(k)]:
         k -= 1
-    while k < padded.size - 2 and x >= padded[k + 1]:
+    while k < padded.size - 2 and x >= padded[np.uint64(k + 1)]:
         k += 1
     return k
 

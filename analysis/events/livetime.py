@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,7 +13,7 @@ from nuem.analysis.events.selection import Chunk, branches_of
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import shorten
 
-__all__ = ["runs_of"]
+__all__ = ["check_cuts", "runs_of"]
 
 
 def runs_of(plan: EventPlan, channel: ChannelSpec, runs: Runs) -> npt.NDArray[np.bool_]:
@@ -57,3 +59,34 @@ def runs_of(plan: EventPlan, channel: ChannelSpec, runs: Runs) -> npt.NDArray[np
                 expected="conditions on runs and on events joined by 'and'",
             )
     return mask
+
+
+def check_cuts(plan: EventPlan, runs: Runs, branches: Collection[str]) -> None:
+    """Check that no cut takes the events of whole runs, whose live time would stay.
+
+    Parameters
+    ----------
+    plan : EventPlan
+        With the cuts, also those of variations.
+    runs : Runs
+        Runs of a file, with the columns that the plan names.
+    branches : collection of str
+        What the events have themselves; the run number is of the runs nevertheless.
+
+    Raises
+    ------
+    InputError
+        If a cut, or a part of one joined by ``and``, is of columns of the runs alone.
+    """
+    of_runs = set(runs.columns) - set(branches) | {plan.layout.run}
+    varied = (cut for variation in plan.variations for cut in variation.cuts)
+    for cut in (*plan.cuts, *varied):
+        for part in cut.expression.conjuncts:
+            names = branches_of(part.names, plan.derived)
+            if names and names <= of_runs:
+                raise InputError(
+                    "a cut on runs would leave their live time", file=runs.file,
+                    field=f"cuts.{cut.name}", found=shorten(str(part)),
+                    expected="a cut on events; periods (select) and run lists choose"
+                    " runs",
+                )  # fmt: skip

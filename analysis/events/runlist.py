@@ -199,13 +199,16 @@ def _table(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             lines = [line for line in stream if not line.startswith("#")]
-        rows = list(csv.DictReader(lines, skipinitialspace=True, strict=True))
+        reader = csv.DictReader(lines, skipinitialspace=True, strict=True)
+        rows, header = list(reader), [name.strip() for name in reader.fieldnames or ()]
     except OSError as error:
         raise InputError(
             "cannot be read", file=path, found=(error.strerror or str(error)).lower()
         ) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError("not a CSV file", file=path, found=error) from error
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise InputError("a column is there twice", file=path, field=twice[0])
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
             raise InputError(

@@ -186,7 +186,7 @@ def read_runs(
         real = np.broadcast_to(
             np.asarray(layout.real_time(table), np.float64), number.shape
         )
-        short = ~(real >= live - _ROUNDING * (1 + np.abs(live)))
+        short = ~np.isfinite(real) | (real < live - _ROUNDING * (1 + np.abs(live)))
         if (short & good).any():
             first = np.flatnonzero(short & good)[0]
             raise InputError(
@@ -287,7 +287,7 @@ def run_numbers(
     Raises
     ------
     InputError
-        If a value is not a whole number.
+        If a value is not a whole number, or does not fit into 64 bits with a sign.
     """
     if not isinstance(column, np.ndarray):
         raise InputError("not one run number per entry", file=file, field=field)
@@ -297,6 +297,13 @@ def run_numbers(
             raise InputError(
                 "not a run number", file=file, field=field, found=column[broken][0]
             )
+    if column.dtype == np.uint64:
+        top = column.astype(np.uint64).max(initial=0)
+        if top > np.iinfo(np.int64).max:  # it would become a negative number
+            raise InputError(
+                "not a run number", file=file, field=field, found=top,
+                expected="below 2**63",
+            )  # fmt: skip
     if column.dtype.kind == "i":
         return cast("npt.NDArray[np.signedinteger[Any]]", column)
     return column.astype(np.int64)

@@ -73,10 +73,14 @@ class RunRecord:
     real_time_s: float | None = None
 
     @property
+    def length_s(self) -> float:
+        """From begin to end, in seconds."""
+        return self.live_time_s if self.real_time_s is None else self.real_time_s
+
+    @property
     def stop_s(self) -> float:
         """The end, in seconds."""
-        real = self.live_time_s if self.real_time_s is None else self.real_time_s
-        return self.start_s + real
+        return self.start_s + self.length_s
 
 
 @dataclass(frozen=True)

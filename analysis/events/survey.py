@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from nuem.analysis.events.chunks import MEMORY_BUDGET, chunk_edges
 from nuem.analysis.events.fill import fill
 from nuem.analysis.events.inspection import FileInfo, inspect_file
-from nuem.analysis.events.livetime import runs_of
+from nuem.analysis.events.livetime import check_cuts, runs_of
 from nuem.analysis.events.localfile import Stamp, file_digest
 from nuem.analysis.events.partial import PairwiseSum, Partial
 from nuem.analysis.events.plan import EventPlan
@@ -166,6 +166,7 @@ def _run_records(plan: EventPlan, info: FileInfo) -> tuple[RunRecord, ...] | Non
     runs = info.runs
     if runs is None:
         return None
+    check_cuts(plan, runs, frozenset().union(*info.branches.values()))
     masks = {c.name: runs_of(plan, c, runs).tolist() for c in plan.channels}
     power = [None] * len(runs.number)
     if plan.power is not None:

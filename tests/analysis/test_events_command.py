@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import uproot
+from scipy.integrate import quad
 
+from nuem.analysis.background import time_factor
 from nuem.analysis.exposure import measured_exposures
 from nuem.analysis.stages import event_plan, histogram_events
+from nuem.inputs.catalogue import channels
 from nuem.inputs.errors import InputError
 
 from .conftest import SMALL, Load, Nuem
@@ -62,6 +65,7 @@ def test_manifest_and_patterns(nuem: Nuem, experiment: Path) -> None:
     assert files[0]["entries"] == {"events": 300, "runs": 2}
     assert len(files[0]["sha256"]) == 64
     assert json.loads(nuem("manifest", "e0.root").out)["files"] == files[:1]
+    assert "--workers" in nuem("manifest", "e0.root", "--workers", "0").error
     answer = nuem(
         "histogram", experiment, "e*.root", "--manifest", "m.json", "-o", "h.json"
     )
@@ -124,6 +128,8 @@ def test_shards_and_merge(nuem: Nuem, experiment: Path) -> None:
         assert answer.code == 0, answer.err
     assert nuem("merge", "s2.json", "s3.json", "s1.json", "-o", "all.json").code == 0
     assert counts(read("all.json")) == counts(read("h.json"))
+    made, whole = (read(path)["provenance"] for path in ("all.json", "h.json"))
+    assert made == {**whole, "merged": 3}
     assert nuem("template", experiment, "-o", "t.json").code == 0
     answer = nuem(
         "workspace", experiment, "--histograms", "all.json", "--template", "t.json",
@@ -316,6 +322,39 @@ def test_power_scales_the_signal(experiment: Path, load: Load) -> None:
         ]  # fmt: skip
         signal.append(np.array(sample["data"]))
     np.testing.assert_allclose(signal[1], 0.5 * signal[0], rtol=1e-12)
+
+
+def test_decay_between_begin_and_end_of_the_runs(experiment: Path, load: Load) -> None:
+    """Neither dead time nor half of the events makes a run end sooner."""
+    files = [f"e{n}.root" for n in range(FILES)]
+    layout = (
+        "events.runs={tree: runs, live_time: 0.25*live_time_s, real_time: live_time_s}"
+    )
+    identity = "events.identity={columns: [run, time], key: a, half: first}"
+    factors, live = [], []
+    for settings in ((), (layout,), (identity,), (layout, identity)):
+        loaded = load(*settings)
+        found = histogram_events(loaded, files)
+        exposures = measured_exposures(loaded, found)
+        live.append([exposures[c.name].live_time_d for c in channels(loaded)])
+        factors.append(
+            [
+                time_factor(loaded.backgrounds[1], exposures[c.name], c, loaded)
+                for c in channels(loaded)
+            ]
+        )
+    whole, dead, half, both = np.array(live)
+    np.testing.assert_allclose([dead / whole, half / whole, both / whole],
+                               [[0.25] * 2, [0.5] * 2, [0.125] * 2])  # fmt: skip
+    np.testing.assert_allclose(factors[1:], factors[:1] * 3, rtol=1e-12)
+    # the runs that are off are 2, 4, 6 and 8; the first of all begins at 1e5 s
+    run = np.array([2, 4, 6, 8])
+    start, length = 1e5 * (run - 1) / 86400, (8e4 + run) / 86400
+    mean = [
+        quad(lambda t: 2 ** (-t / 60), a, a + b)[0] / b
+        for a, b in zip(start, length, strict=True)
+    ]
+    assert factors[1][1] == pytest.approx(np.average(mean, weights=length), rel=1e-9)
 
 
 def test_weights_are_no_counts(nuem: Nuem, experiment: Path) -> None:

@@ -20,6 +20,7 @@ from nuem.analysis.events import (
     Observable,
     Place,
     Reading,
+    Variation,
     histogram,
     read_runs,
 )
@@ -238,6 +239,11 @@ def test_read_runs(write: Write) -> None:
         ("run", [1.0, 2.5, 3, 4, 5], "runs: run: not a run number: found 2.5"),
         ("run", [1.0, np.nan, 3, 4, 5], "runs: run: not a run number: found nan"),
         (
+            "run",
+            np.array([1, 2, 3, 4, 2**63], "u8"),
+            r"runs: run: not a run number: found 9223372036854775808, expected below",
+        ),
+        (
             "live_time_s",
             [1.0, -2, 3, 4, 5],
             "live_time_s: bad time: found -2.0 in run 2",
@@ -256,6 +262,27 @@ def test_bad_runs(write: Write, column: str, values: list[float], message: str) 
         read_runs(path, Layout())
 
 
+@pytest.mark.parametrize("cut", ["run != 3", "not veto and start > 1.7e9", "odd"])
+def test_a_cut_on_runs_would_leave_their_live_time(
+    write: Write, plan: EventPlan, cut: str
+) -> None:
+    path = write("a.root", {"events": events(), "runs": runs()})
+    odd = (*plan.derived, Derived("odd", parse("reactor_on == 1")))
+    for change in (
+        {"cuts": (Cut("late", parse(cut)),)},
+        {
+            "cuts": (Cut("late", parse("E > 0")),),
+            "variations": (
+                Variation("v", frozenset({"d0_on"}), cuts=(Cut("late", parse(cut)),)),
+            ),
+        },
+    ):
+        with pytest.raises(
+            InputError, match=r"a.root: cuts.late: a cut on runs would leave their live"
+        ):
+            histogram(replace(plan, derived=odd, **change), [path])
+
+
 def test_no_live_time_and_no_events(write: Write, plan: EventPlan) -> None:
     dead = {**runs(), "live_time_s": np.zeros(5)}
     path = write("a.root", {"events": events(), "runs": dead})
@@ -265,6 +292,17 @@ def test_no_live_time_and_no_events(write: Write, plan: EventPlan) -> None:
     partly = {**runs(), "live_time_s": np.array([1.0, 0, 1, 0, 1])}
     path = write("b.root", {"events": events(), "runs": partly})
     assert "d0_off: the live time is zero" in histogram(plan, [path]).warnings
+    one = {**runs(), "live_time_s": np.array([1.0, 1, 0, 1, 1])}
+    path = write("d.root", {"events": events(), "runs": one})
+    with pytest.raises(
+        InputError,
+        match=r"d.root: run 3: events of a run without live time: found \d+ events in the"
+        r" histogram of d0_on in 0 s, expected a live time above 0",
+    ):
+        histogram(plan, [path])
+    other = {**events(), "run": np.full(1000, 1, "i4")}
+    path = write("e.root", {"events": other, "runs": one})
+    assert histogram(plan, [path]).live_time_s["d0_on"] == 2
     path = write("c.root", {"events": events(), "runs": runs()})
     nothing = replace(plan, cuts=(Cut("none", parse("E > 1e6")),))
     with pytest.raises(InferenceError, match="no event is selected"):

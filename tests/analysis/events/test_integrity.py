@@ -397,6 +397,11 @@ def test_times_of_runs_with_dead_time(plan: EventPlan, write: Write) -> None:
         match=r"bad time: found 900.0 in run 5, expected the live time, 1005",
     ):
         histogram(real, [path])
+    for value in (np.inf, np.nan):
+        table["stop"][4] = value
+        path = write("d.root", {"events": events(), "runs": table})
+        with pytest.raises(InputError, match=rf"bad time: found {value} in run 5"):
+            histogram(real, [path])
 
 
 def test_a_file_is_never_counted_in_part(plan: EventPlan, files: list[str]) -> None:

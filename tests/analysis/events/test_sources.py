@@ -131,6 +131,7 @@ def test_run_list(
         ("file,run,x\na.root,1,2\na.root,2,\n", "different columns"),
         ("file,run\na.root,1,2\n", "row 2: another number of columns"),
         ("file,run\nb*.root,1\n", "no such file"),
+        ("file,run,gain, gain\na.root,1,2,3\n", "gain: a column is there twice"),
     ],
 )
 def test_bad_run_lists(tmp_path: Path, content: str, message: str) -> None:
