@@ -18,6 +18,7 @@ import numpy as np
 from nuem.inputs.elementwise import binary, call, compare, unary, widen
 from nuem.inputs.errors import InputError
 from nuem.inputs.grammar import (
+    ARITHMETIC,
     ATOM,
     FUNCTIONS,
     MAX_LENGTH,
@@ -70,6 +71,23 @@ class Expression:
     def functions(self) -> frozenset[str]:
         """Names of the functions that are called."""
         return frozenset(str(s.value) for s in self.steps if s.kind == "call")
+
+    @property
+    def is_arithmetic(self) -> bool:
+        """Whether it is calculated with numbers alone, without conditions.
+
+        Examples
+        --------
+        >>> parse("sqrt(a) + 2*b").is_arithmetic, parse("where(a > 1, a, b)").is_arithmetic
+        (True, False)
+        """
+        return all(
+            step.kind in ("integer", "real", "name")
+            or (step.kind == "unary" and step.value == "-")
+            or (step.kind == "binary" and step.value in ("+", "-", "*", "/", "**"))
+            or (step.kind == "call" and step.value in ARITHMETIC)
+            for step in self.steps
+        )
 
     @property
     def conjuncts(self) -> tuple[Expression, ...]:

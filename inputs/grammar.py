@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 from nuem.inputs.errors import InputError
 
 __all__ = [
+    "ARITHMETIC",
     "ATOM",
     "COMPARISONS",
     "FUNCTIONS",
@@ -33,9 +34,11 @@ __all__ = [
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 
+#: Functions of a number that give a number.
+ARITHMETIC = ("abs", "sqrt", "exp", "log", "log10", "erf", "erfc")
 #: The functions of the grammar, with their number of arguments.
 FUNCTIONS: dict[str, int] = {
-    **dict.fromkeys(("abs", "sqrt", "exp", "log", "log10", "erf", "erfc"), 1),
+    **dict.fromkeys(ARITHMETIC, 1),
     **dict.fromkeys(("isfinite", "sum", "any", "all", "count"), 1),
     **dict.fromkeys(("minimum", "maximum"), 2),
     "where": 3,

@@ -20,8 +20,9 @@ def runs_of(plan: EventPlan, channel: ChannelSpec, runs: Runs) -> npt.NDArray[np
     """Return which runs of one file belong to a channel.
 
     The parts of `channel.select` joined by ``and`` are taken one by one: a part
-    of columns of the runs (``reactor_on``) selects runs, a part of branches of
-    the events (``detector == 2``) does not.
+    of columns of the runs (``reactor_on``) selects runs, a part of quantities of
+    the events (``detector == 2``) does not. A number derived from branches of the
+    events is one of these, whatever calibrates it: ``gain*adc < 1.2``.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def runs_of(plan: EventPlan, channel: ChannelSpec, runs: Runs) -> npt.NDArray[np
         names = branches_of(part.names, plan.derived)
         if names <= set(runs.columns):
             mask &= table.holds(part, f"channels.{channel.name}.select")[0]
-        elif not names.isdisjoint(runs.columns):
+        elif not all(_of_events(n, plan, runs) for n in part.names):
             raise InputError(
                 "the live time is not defined: a condition mixes columns of the runs"
                 " with branches of the events",
@@ -59,6 +60,22 @@ def runs_of(plan: EventPlan, channel: ChannelSpec, runs: Runs) -> npt.NDArray[np
                 expected="conditions on runs and on events joined by 'and'",
             )
     return mask
+
+
+def _of_events(name: str, plan: EventPlan, runs: Runs) -> bool:
+    """Whether a name is a branch of the events, or a number that is derived from some."""
+    derived = {quantity.name: quantity.expression for quantity in plan.derived}
+    if name not in derived:
+        return name not in runs.columns
+    if branches_of([name], plan.derived) <= set(runs.columns):
+        return False
+    todo = [name]
+    while todo:
+        expression = derived[todo.pop()]
+        if not expression.is_arithmetic:
+            return branches_of([name], plan.derived).isdisjoint(runs.columns)
+        todo += expression.names & derived.keys()
+    return True
 
 
 def check_cuts(plan: EventPlan, runs: Runs, branches: Collection[str]) -> None:

@@ -192,6 +192,38 @@ def test_live_time_needs_a_condition_on_runs_alone(
     assert histogram(late, [path]).live_time_s == {"late": 1004 + 1005}
 
 
+def test_an_energy_calibrated_by_run_is_one_of_the_events(
+    write: Write, plan: EventPlan
+) -> None:
+    columns = events()
+    table = runs()
+    table["gain"] = 1 + 0.1 * np.arange(len(table["run"]))
+    path = write("a.root", {"events": columns, "runs": table})
+    derived = (
+        Derived("energy", parse("gain*adc/500")),
+        Derived("more", parse("energy + 1")),
+        Derived("either", parse("reactor_on or adc > 3")),
+        Derived("chosen", parse("where(reactor_on, adc, 0)")),
+        Derived("doubled", parse("2*gain")),
+    )
+
+    def selected(condition: str) -> Histograms:
+        channel = ChannelSpec("low", select=parse(condition))
+        return histogram(
+            replace(plan, cuts=(), derived=(*plan.derived, *derived), channels=(channel,)),
+            [path],
+        )  # fmt: skip
+
+    calibrated = columns["adc"] * table["gain"][columns["run"] - 1] / 500
+    for condition in ("energy < 1.2", "more < 2.2"):
+        found = selected(condition)
+        assert found.cut_flow.channels["low"].assigned == (calibrated < 1.2).sum()
+        assert found.live_time_s == {"low": table["live_time_s"].sum()}
+    for condition in ("either", "chosen > 0", "energy < doubled", "energy < gain"):
+        with pytest.raises(InputError, match="the live time is not defined"):
+            selected(condition)
+
+
 def test_runs_must_be_known_and_unique(write: Write, plan: EventPlan) -> None:
     stray = events(10, first_run=4)
     stray["run"] = np.array([1, 2, 3, 4, 5, 77, 88, 77, 1, 1], "i4")
