@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from nuem.inputs.errors import InputError
+from nuem.inputs.grammar import shorten
 
 if TYPE_CHECKING:
     from nuem.analysis.events.execute import Reading
@@ -100,10 +101,17 @@ def reading_of(
     runs = None if run_list is None else read_run_list(run_list)
     if runs is not None and not files:
         files = runs.files
+    names = expand(files)
+    if runs is not None and (absent := sorted(set(runs.files) - set(names))):
+        click.echo(
+            f"nuem: warning: {run_list}: {len(absent)} files of the run list are not read: "
+            + shorten(", ".join(absent)),
+            err=True,
+        )
     place = Place("processes" if processes else "threads", workers)
     if dask:
         place = Place("dask", workers, dask)
-    return expand(files), Reading(
+    return names, Reading(
         place=place,
         run_list=runs,
         power=None if power is None else read_power(power),

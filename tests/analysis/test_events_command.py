@@ -291,6 +291,12 @@ def test_run_list_and_power(nuem: Nuem, experiment: Path, load: Load) -> None:
     answer = nuem("histogram", experiment, "--runs", "runs.csv", "-o", "h.json")
     assert answer.code == 0, answer.err
     assert read("h.json")["live_time_s"] == {"on": 80002, "off": 80001 + 80004}
+    assert "of the run list" not in answer.err
+    answer = nuem(
+        "histogram", experiment, "e0.root", "--runs", "runs.csv", "-o", "x.json"
+    )
+    assert answer.code == 0, answer.err
+    assert "runs.csv: 1 files of the run list are not read: e1.root" in answer.err
     Path("p.csv").write_text("time_s,power\n0,0.5\n2.5e5,0.9\n1e6,0\n")
     answer = nuem(
         "histogram", experiment, "e*.root", "--power", "p.csv", "-o", "p.json",
