@@ -169,6 +169,10 @@ def run_scans(
             height, worse, _, _ = minimise(
                 A, trial, n, aux, tied, 100, tolerance, S, math.nan, math.inf
             )  # fmt: skip
+            if worse == 3:
+                # a bin with events would expect none: excluded, and no failure
+                rises[t, k] = math.inf
+                continue
             bad = max(bad, worse)
             if worse == 0 and A.turn_slot.size > 0:
                 height = across(A, trial, height, n, aux, tied, tied, tolerance, S)

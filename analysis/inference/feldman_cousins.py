@@ -152,18 +152,22 @@ def _beyond(
         (scan.values[0], bounds[0], -1.0),
     ):
         start, place = null.values, float(end)
-        for k in range(1, points + 1):
+        for k in range(points + 1):
+            if k:
+                ahead = end + side * k * width / (points - 1)
+                place = float(tidy(np.array([0.0, width, ahead]))[2])
+                place = min(max(place, bounds[0]), bounds[1])
             held = likelihood.fit(
                 fixed={index: place}, start=start, observed=counts, aux=aux
             )
+            # a bin with events would expect none: there are no such experiments
+            if not (held.converged and held.deviance < np.inf):
+                break
             start = held.values
+            if k:
+                found.append(place)
             if held.deviance - least > reach or side * (bound - place) <= 0.0:
                 break
-            place = float(
-                tidy(np.array([0.0, width, end + side * k * width / (points - 1)]))[2]
-            )
-            place = min(max(place, bounds[0]), bounds[1])
-            found.append(place)
     return found
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nuem.analysis.inference.compiled import UnknownModifierError
-from nuem.analysis.inference.methods import ALL, BY_PYHF, SHARDS, Task
+from nuem.analysis.inference.methods import ALL, BY_PYHF, SHARDS, Task, enough_toys
 from nuem.analysis.inference.results import BANDS, Limit, Values, is_signed
 from nuem.analysis.inference.toys import shard_range
 from nuem.inputs.errors import InputError
@@ -76,7 +75,7 @@ def upper_limit(
     progress : callable, optional
         Told in a few words what is being calculated.
     belt : str or Path, optional
-        Where to keep the critical values of ``feldman-cousins``.
+        Where to keep the critical values of ``feldman-cousins``; other methods refuse it.
     keep : str or Path, optional
         Folder in which toys are kept: an interrupted run goes on from there, and shards
         that `throw_shard` has put there are not thrown again.
@@ -205,12 +204,12 @@ def _asked(
         if found not in known:
             raise InputError(what, found=repr(found), expected=", ".join(known))
     count = _TOYS[chosen] if toys is None else toys
-    # ten toys beyond the critical value; rounded, as 1 - 0.9 is not 0.1 in binary
-    least = math.ceil(round(10 / (1 - cl), 6))
-    if chosen in {"toys", "feldman-cousins"} and count < least:
+    if chosen in {"toys", "feldman-cousins"}:
+        enough_toys(count, cl)
+    if belt is not None and (chosen != "feldman-cousins" or engine == "pyhf"):
         raise InputError(
-            "too few toys for the confidence level", field="toys", found=count,
-            expected=f"at least {least}",
+            "no critical values of toys to write", field="belt",
+            found=f"method {chosen}", expected="feldman-cousins",
         )  # fmt: skip
     if chosen == "profile" and cl < 0.5:
         raise InputError(

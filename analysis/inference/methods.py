@@ -26,13 +26,30 @@ from nuem.analysis.inference.results import (
 from nuem.analysis.inference.toys import Countdown, Toys, auxiliary
 from nuem.inputs.errors import InferenceError, InputError
 
-__all__ = ["ALL", "BY_PYHF", "SHARDS", "Task"]
+__all__ = ["ALL", "BY_PYHF", "SHARDS", "Task", "enough_toys"]
 
 _Array = NDArray[np.float64]
 #: Fewer effective events without signal than this, and toys replace formulae.
 _FEW = 8.0
 #: Toys of the expected limits of ``profile``.
 _PROFILE_TOYS = 400
+
+
+def enough_toys(count: int, cl: float) -> None:
+    """Refuse fewer toys than it takes to know where a level is.
+
+    Raises
+    ------
+    InputError
+        If fewer than ten are expected beyond the critical value.
+    """
+    # rounded, as 1 - 0.9 is not 0.1 in binary
+    least = math.ceil(round(10 / (1 - cl), 6))
+    if count < least:
+        raise InputError(
+            "too few toys for the confidence level", field="toys", found=count,
+            expected=f"at least {least}",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -179,16 +196,17 @@ def _few(likelihood: Likelihood, null: Any) -> float | None:
 def _cls(task: Task) -> Limit:
     likelihood = _not_negative(task)
     few = _few(likelihood, _null(likelihood))
-    if few is not None and task.toys:
-        text = (
-            f"{few:.2g} events are expected under the signal: toys in place of the "
-            "asymptotic formulae"
-        )
-        return _toys(replace(task, warnings=(*task.warnings, text)), "cls")
+    said = _about(likelihood)
+    if few is not None:
+        text = f"{few:.2g} events are expected under the signal: "
+        if task.toys:
+            enough_toys(task.toys, task.cl)
+            text += "toys in place of the asymptotic formulae"
+            return _toys(replace(task, warnings=(*task.warnings, text)), "cls")
+        said = (f"{text}the asymptotic formulae do not hold", *said)
     return _from_asymptotic(
-        task, asymptotic_cls(likelihood, cl=task.cl, progress=task.say),
-        warnings=_about(likelihood),
-    )  # fmt: skip
+        task, asymptotic_cls(likelihood, cl=task.cl, progress=task.say), warnings=said
+    )
 
 
 def _not_negative(task: Task) -> Likelihood:
@@ -253,6 +271,7 @@ def _throw_if_few(task: Task, shard: tuple[int, int]) -> int:
             "no toys are thrown: the asymptotic formulae hold", file=task.name,
             field="shard", found="method cls", expected="toys or feldman-cousins",
         )  # fmt: skip
+    enough_toys(task.toys, task.cl)
     return _throw_cls(task, shard)
 
 
@@ -282,6 +301,13 @@ def _about(likelihood: Likelihood) -> tuple[str, ...]:
     if kind is not None:
         said.append(
             f"{name} has a {kind} constraint, which acts on the limit beside the counts"
+        )
+    at_low = likelihood.init.copy()
+    at_low[likelihood.poi] = low
+    if low < 0 and (likelihood.expected(at_low) < 0).any():
+        said.append(
+            f"at {name} = {low:g}, its bound, bins expect less than nothing: toys without "
+            "events in them are fitted there, and widen a belt; a narrower bound avoids it"
         )
     others = [likelihood.names[i] for i in likelihood.curved if i != likelihood.poi]
     if others:

@@ -192,15 +192,22 @@ def _range_end(
     rise: Callable[[float, _Array], tuple[float, _Array]], at: float, bound: float,
     start: _Array, reach: float,
 ) -> float:  # fmt: skip
-    """Where the rise passes `reach` on the way to a bound."""
+    """Where the rise passes `reach` on the way to a bound, or the last place with a fit."""
     sign = 1.0 if bound > at else -1.0
-    step = min(0.02 * max(abs(at), 1e-3), abs(bound - at) or 1.0)
+    first = step = min(0.02 * max(abs(at), 1e-3), abs(bound - at) or 1.0)
     place = at
     while (bound - place) * sign > 0:
-        place = place + sign * step
-        if (bound - place) * sign <= 0:
-            return bound
-        height, start = rise(place, start)
+        ahead = place + sign * step
+        if (bound - ahead) * sign <= 0:
+            ahead = bound
+        height, there = rise(ahead, start)
+        if not height < np.inf:
+            # as where a bin with events would expect none: nearer to the last place
+            step *= 0.5
+            if step < 1e-6 * max(abs(place - at), first):
+                return place
+            continue
+        place, start = ahead, there
         if height > reach:
             return place
         step *= 1.5

@@ -382,3 +382,48 @@ def test_a_limit_beyond_the_bounds_by_toys() -> None:
     ]
     with pytest.raises(InferenceError, match="no upper limit in range"):
         upper_limit(spec, method="toys", toys=200)
+
+
+def test_few_toys_in_place_of_formulae() -> None:
+    """`cls` throws toys by itself where few events are expected: not five of them."""
+    spec = uncertain(0.5, 1.0)
+    with pytest.raises(InputError, match=r"too few toys .* found 5, .* least 100"):
+        upper_limit(spec, toys=5)
+    without = upper_limit(spec, toys=0)
+    assert without.calibration == "asymptotic"
+    assert any("formulae do not hold" in note for note in without.warnings)
+
+
+def test_a_belt_of_a_method_without_one(tmp_path: Path) -> None:
+    belt = tmp_path / "belt.json"
+    with pytest.raises(InputError, match=r"belt: .* found method cls"):
+        upper_limit(counting(50.0, 50.0, 10.0), belt=belt)
+    assert not belt.exists()
+
+
+def bounded(spec: dict[str, Any], low: float, high: float) -> dict[str, Any]:
+    """Return the model with other bounds of its signal."""
+    config = spec["measurements"][0]["config"]
+    config["parameters"] = [{"name": "mu", "bounds": [[low, high]]}]
+    return spec
+
+
+@pytest.mark.parametrize("method", ["feldman-cousins", "profile"])
+def test_bounds_within_which_a_bin_expects_nothing(method: str) -> None:
+    """Where a bin with events would expect none is excluded, in data and in toys."""
+    found, least = (
+        upper_limit(bounded(counting(10.0, 9.0), bound, 20.0), method=method, toys=500)
+        for bound in (-20.0, -10.0)
+    )
+    # Feldman and Cousins, 9 events without background: 4.36 to 15.30; the critical value
+    # of few counts is a sawtooth, of which the belt has 17 points
+    ((low, high),) = least.poi.intervals
+    assert (low, high) == pytest.approx((-5.64, 5.30), abs=0.9)
+    assert found.poi.intervals[-1][1] == pytest.approx(high, abs=0.5)
+    # no toy is lost: expected limits are those of all, not of those with many events
+    for limit in (found, least):
+        assert limit.toys is not None
+        assert limit.toys["failed"] == 0
+    assert found.expected_poi["0"] == pytest.approx(least.expected_poi["0"], abs=0.8)
+    assert any("expect less than nothing" in note for note in found.warnings)
+    assert not any("expect less than nothing" in note for note in least.warnings)
