@@ -35,7 +35,14 @@ from nuem.inputs.schema import Experiment
 from nuem.inputs.simulation import Distribution, Simulation
 from nuem.inputs.vocabulary import INTERFERING_PROCESSES, STANDARD_PROCESSES
 
-__all__ = ["Events", "check_truth", "guard_events", "simulate", "write_events"]
+__all__ = [
+    "Events",
+    "check_draw",
+    "check_truth",
+    "guard_events",
+    "simulate",
+    "write_events",
+]
 
 _Array = NDArray[Any]
 
@@ -208,6 +215,31 @@ class _Population:
     background: Background | None = None
 
 
+def check_draw(experiment: Experiment, seed: int, coupling: float) -> None:
+    """Check what every simulation draws from.
+
+    Raises
+    ------
+    InputError
+        If the seed is below 0, the coupling is none that the signals can have, or a
+        background has no rate.
+    """
+    if seed < 0:
+        raise InputError("seed", found=seed, expected="0 or above")
+    signed = any(s.process in INTERFERING_PROCESSES for s in experiment.signals)
+    if not np.isfinite(coupling) or (coupling < 0 and not signed):
+        raise InputError(
+            "coupling", found=coupling,
+            expected="a finite number" if signed else "0 or above",
+        )  # fmt: skip
+    for background in experiment.backgrounds:
+        if isinstance(background.shape, FreePerBin):
+            raise InputError(
+                "a free-per-bin background cannot be simulated: it has no rate",
+                file=experiment.name, field=f"backgrounds.{background.name}",
+            )  # fmt: skip
+
+
 def _checked(
     experiment: Experiment,
     seed: int,
@@ -225,22 +257,9 @@ def _checked(
     for name, number in (("events", events), ("exposure scale", exposure_scale)):
         if number is not None and not (np.isfinite(number) and number > 0):
             raise InputError(name, found=number, expected="above 0")
-    if seed < 0:
-        raise InputError("seed", found=seed, expected="0 or above")
-    signed = any(s.process in INTERFERING_PROCESSES for s in experiment.signals)
-    if not np.isfinite(coupling) or (coupling < 0 and not signed):
-        raise InputError(
-            "coupling", found=coupling,
-            expected="a finite number" if signed else "0 or above",
-        )  # fmt: skip
+    check_draw(experiment, seed, coupling)
     if not simulation.low.canonical < simulation.high.canonical:
         raise InputError("empty range", file=where, field="simulation.low")
-    for background in experiment.backgrounds:
-        if isinstance(background.shape, FreePerBin):
-            raise InputError(
-                "a free-per-bin background cannot be simulated: it has no rate",
-                file=where, field=f"backgrounds.{background.name}",
-            )  # fmt: skip
     if any(region.tree for region in experiment.regions):
         raise InputError("regions with trees of their own cannot be simulated",
                          file=where, field="regions")  # fmt: skip

@@ -22,13 +22,12 @@ from nuem.analysis.expectation import background_expectation, signal_expectation
 from nuem.analysis.exposure import stated_exposure
 from nuem.analysis.grid import Given, Grid, read_given
 from nuem.analysis.prediction import predict
+from nuem.analysis.simulate import check_draw
 from nuem.analysis.stages import histogram_events
-from nuem.inputs.backgrounds import FreePerBin
 from nuem.inputs.catalogue import channels
 from nuem.inputs.errors import InputError
 from nuem.inputs.files import atomic_path, read_json, write_json
 from nuem.inputs.schema import Experiment
-from nuem.inputs.vocabulary import INTERFERING_PROCESSES
 
 __all__ = [
     "SimulatedBins",
@@ -276,20 +275,7 @@ def _check(experiment: Experiment, seed: int, coupling: float) -> None:
             "only counts of the whole exposure can be simulated", file=where,
             field="spectrum", expected="no exposure, per bin",
         )  # fmt: skip
-    for background in experiment.backgrounds:
-        if isinstance(background.shape, FreePerBin):
-            raise InputError(
-                "a free-per-bin background cannot be simulated: it has no rate",
-                file=where, field=f"backgrounds.{background.name}",
-            )  # fmt: skip
-    if seed < 0:
-        raise InputError("seed", found=seed, expected="0 or above")
-    signed = any(s.process in INTERFERING_PROCESSES for s in experiment.signals)
-    if not np.isfinite(coupling) or (coupling < 0 and not signed):
-        raise InputError(
-            "coupling", found=coupling,
-            expected="a finite number" if signed else "0 or above",
-        )  # fmt: skip
+    check_draw(experiment, seed, coupling)
 
 
 def _guard(path: Path, provenance: Mapping[str, Any]) -> None:
