@@ -296,7 +296,10 @@ def _region(
         "parameters": list(names),
         "x": x.tolist(),
         "y": y.tolist(),
-        "rise": found.rise.tolist(),
+        # JSON has no infinity
+        "rise": [
+            [r if r < np.inf else None for r in row] for row in found.rise.tolist()
+        ],
         "critical": found.critical.tolist(),
         "toys_error": found.error.tolist() if toys else None,
         "best_fit": list(found.best_fit),
@@ -319,6 +322,12 @@ def _region(
     for unit, name in zip(units, names, strict=True):
         if unit is not None:
             lines.append(f"  {name} in {unit['reference']:g} {unit['unit']}")
+    outside = int(np.count_nonzero(np.isinf(found.rise)))
+    if outside:
+        lines.append(
+            f"  at {outside} of {found.rise.size} points bins expect less than nothing: "
+            "these are outside"
+        )
     if thrown is not None:
         text = f"{toys} a point, {found.failed} failed"
         if keep is not None:
@@ -334,9 +343,12 @@ def _region(
         # one unit for both axes, or none
         same = units[0] if units[0] == units[1] else None
         scale = 1.0 if same is None else same["reference"]
+        highest = max(
+            found.rise[np.isfinite(found.rise)].max(), 2 * found.critical.max()
+        )
         _save(
             draw(
-                x=x * scale, y=y * scale, rise=found.rise, critical=found.critical,
+                x=x * scale, y=y * scale, rise=np.minimum(found.rise, highest), critical=found.critical,
                 best_fit=(found.best_fit[0] * scale, found.best_fit[1] * scale), cl=cl,
                 names=(_symbol(names[0]), _symbol(names[1])),
                 unit="" if same is None else same["unit"],

@@ -19,6 +19,8 @@ __all__ = ["Belt", "critical_value"]
 
 _Array = NDArray[np.float64]
 _SCHEMA = "nuem-belt-1"
+#: A rise between two islands that is no higher than this above both is no barrier.
+_FLAT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Belt:
         ``unconditional`` where toys fluctuate auxiliary data, else ``conditional``.
     read : int
         How many of all toys were found in the folder of kept ones.
-    error : ndarray, shape (n,), optional
-        Standard deviations of the critical values by the number of toys; None where
-        these are not from toys, or it is not known.
+    least, most : ndarray, shape (n,), optional
+        Critical values that are one standard deviation by the number of toys smaller
+        and larger; None where they are not from toys, or it is not known.
     """
 
     parameter: str
@@ -55,52 +57,117 @@ class Belt:
     seed: int
     auxiliary: str = "unconditional"
     read: int = 0
-    error: _Array | None = None
+    least: _Array | None = None
+    most: _Array | None = None
 
     def invert(self, scan: Profile) -> tuple[tuple[float, float], ...]:
-        """Islands of accepted values of a measurement."""
-        return crossings(scan.values, scan.rise, self.at(scan.values))
+        """Islands of accepted values of a measurement.
+
+        With few counts critical values jump, and leave out short stretches of values
+        on a slope of the likelihood: what lies between accepted values there is taken as
+        accepted. Islands are what a rise above the critical value separates.
+        """
+        return self._islands(scan.values, scan.rise, self.critical)
 
     def at(self, values: _Array) -> _Array:
         """Critical values between those of the belt."""
         return np.interp(values, self.values, self.critical)
 
-    def edge_errors(
-        self, values: _Array, rise: _Array
-    ) -> tuple[tuple[float, float], ...]:
+    def interval_errors(self, scan: Profile) -> tuple[tuple[float, float], ...]:
         """Standard deviations of the ends of `invert` by the number of toys.
 
-        That of the critical value over the slope of the rise less the critical value; 0
-        where an interval ends with the scan, or the critical values have no error.
+        Half of what lies between the ends for critical values that are one deviation
+        larger and smaller.
+        """
+        outer = self._islands(scan.values, scan.rise, self._most)
+        inner = self._islands(scan.values, scan.rise, self._least)
+        errors = []
+        for low, high in self.invert(scan):
+            around = [(a, b) for a, b in outer if a <= high and b >= low]
+            within = [(a, b) for a, b in inner if a <= high and b >= low]
+            middle = scan.values[np.argmin(np.where(
+                (scan.values >= low) & (scan.values <= high), scan.rise, np.inf
+            ))]  # fmt: skip
+            bottom, top = (within[0][0], within[-1][1]) if within else (middle, middle)
+            errors.append(
+                (0.5 * float(bottom - around[0][0]), 0.5 * float(around[-1][1] - top))
+            )
+        return tuple(errors)
+
+    def upper_ends(self, values: _Array, rises: _Array) -> tuple[_Array, _Array]:
+        """Upper ends of the uppermost islands of many measurements.
 
         Parameters
         ----------
-        values, rise : ndarray, shape (n,)
-            Of a scan.
+        values : ndarray, shape (n,)
+            Of the scans.
+        rises : ndarray, shape (m, n)
+
+        Returns
+        -------
+        ends, errors : ndarray, shape (m,)
+            nan without an island. Errors as in `interval_errors`.
         """
-        gap, error = rise - self.at(values), self._error_at(values)
+        ends = self._last(values, rises, self.critical)
+        most, least = (self._last(values, rises, c) for c in (self._most, self._least))
+        return ends, 0.5 * (most - np.where(np.isnan(least), values[0], least))
 
-        def at(edge: float) -> float:
-            k = int(np.searchsorted(values, edge)) - 1
-            if k < 0 or edge >= values[-1]:
-                return 0.0
-            slope = (gap[k + 1] - gap[k]) / (values[k + 1] - values[k])
-            return float(np.interp(edge, values, error) / max(abs(slope), 1e-300))
+    @property
+    def _least(self) -> _Array:
+        return self.critical if self.least is None else self.least
 
-        ends = crossings(values, rise, self.at(values))
-        return tuple((at(low), at(high)) for low, high in ends)
+    @property
+    def _most(self) -> _Array:
+        return self.critical if self.most is None else self.most
 
-    def _error_at(self, values: _Array) -> _Array:
-        """Errors of critical values between those of the belt, which are independent."""
-        if self.error is None:
-            return np.zeros(values.shape)
-        if self.values.size < 2:
-            return np.full(values.shape, self.error[0])
-        k = np.clip(np.searchsorted(self.values, values) - 1, 0, self.values.size - 2)
-        step = self.values[k + 1] - self.values[k]
-        share = np.clip((values - self.values[k]) / step, 0.0, 1.0)
-        return np.asarray(
-            np.hypot((1 - share) * self.error[k], share * self.error[k + 1])
+    def _islands(
+        self, values: _Array, rise: _Array, critical: _Array
+    ) -> tuple[tuple[float, float], ...]:
+        merged, heights = self._merged(values, rise)
+        found = crossings(merged, heights, np.interp(merged, self.values, critical))
+        islands = list(found[:1])
+        for low, high in found[1:]:
+            last = islands[-1][1]
+            between = heights[(merged > last) & (merged < low)]
+            ends = np.interp([last, low], merged, heights)
+            if between.size and between.max() > ends.max() + _FLAT:
+                islands.append((low, high))
+            else:
+                islands[-1] = (islands[-1][0], high)
+        return tuple(islands)
+
+    def _last(self, values: _Array, rises: _Array, critical: _Array) -> _Array:
+        merged, heights = self._merged(values, rises)
+        gap = heights - np.interp(merged, self.values, critical)
+        inside = gap <= 0.0
+        last = merged.size - 1 - np.argmax(inside[:, ::-1], axis=1)
+        after = np.minimum(last + 1, merged.size - 1)
+        rows = np.arange(len(gap))
+        climb = gap[rows, after] - gap[rows, last]
+        share = np.divide(
+            -gap[rows, last], climb, where=climb > 0, out=np.zeros(len(gap))
+        )
+        ends = merged[last] + share * (merged[after] - merged[last])
+        return np.where(inside.any(axis=1), ends, np.nan)
+
+    def _merged(self, values: _Array, rise: _Array) -> tuple[_Array, _Array]:
+        """A scan with the values of the belt in between, where its rise is interpolated.
+
+        The rise is smooth and the critical values need not be.
+        """
+        if values.size < 2:
+            return values, rise
+        inner = self.values[(self.values > values[0]) & (self.values < values[-1])]
+        merged = np.union1d(values, inner)
+        k = np.clip(
+            np.searchsorted(values, merged, side="right") - 1, 0, values.size - 2
+        )
+        share = (merged - values[k]) / (values[k + 1] - values[k])
+        left, right = rise[..., k], rise[..., k + 1]
+        with np.errstate(invalid="ignore"):  # 0 times infinity, which is not chosen
+            between = (1 - share) * left + share * right
+        return merged, np.where(
+            share <= 0.0, left, np.where(share >= 1.0, right, between)
         )
 
     def save(self, path: str | Path) -> Path:
@@ -123,7 +190,7 @@ class Belt:
         document = read_json(path)
         if not isinstance(document, Mapping) or document.get("schema") != _SCHEMA:
             raise InputError("not a belt", file=path, expected=_SCHEMA)
-        arrays = ("values", "critical", "error", "low", "high")
+        arrays = ("values", "critical", "least", "most", "low", "high")
         try:
             values: dict[str, Any] = {
                 key: np.asarray(value, float)
@@ -137,7 +204,7 @@ class Belt:
             raise InputError(f"damaged belt ({error})", file=path) from None
 
 
-def critical_value(statistic: _Array, cl: float) -> tuple[float, float]:
+def critical_value(statistic: _Array, cl: float) -> tuple[float, float, float]:
     """What the ratio may be, and still be exceeded by a share of 1 - cl at most.
 
     Parameters
@@ -148,18 +215,15 @@ def critical_value(statistic: _Array, cl: float) -> tuple[float, float]:
 
     Returns
     -------
-    value, error : float
-        The error is the standard deviation by the number of toys: half of what lies
-        between the quantiles one binomial deviation below and above.
+    value, least, most : float
+        The quantile, and those one binomial deviation below and above.
 
     Examples
     --------
-    >>> value, error = critical_value(np.linspace(0, 1, 901), 0.9)
-    >>> round(value, 3), round(error, 3)
-    (0.9, 0.009)
+    >>> [round(value, 3) for value in critical_value(np.linspace(0, 1, 901), 0.9)]
+    [0.9, 0.891, 0.91]
     """
     share = float(np.sqrt(cl * (1 - cl) / statistic.size))
-    value, low, high = np.quantile(
-        statistic, [cl, max(cl - share, 0.0), min(cl + share, 1.0)], method="higher"
-    )
-    return float(value) + DIGITS, 0.5 * float(high - low)
+    shares = [cl, max(cl - share, 0.0), min(cl + share, 1.0)]
+    value, least, most = np.quantile(statistic, shares, method="higher") + DIGITS
+    return float(value), float(least), float(most)

@@ -146,9 +146,17 @@ def run_toys(
 @kernel
 def run_scans(
     A, truth, values, means, aux_means, with_aux, free, slots, starts, tolerance, seed,
-    stream, first, S, rises, best_fit, status,
+    stream, first, S, heights, lowest, status,
 ):  # fmt: skip
-    """Draw toys and scan one parameter in each: ``rises`` has shape (t, values)."""
+    """Draw toys and scan one parameter in each.
+
+    Parameters
+    ----------
+    heights : ndarray, shape (t, values)
+        -2 ln L with the parameter held.
+    lowest : ndarray, shape (t,)
+        The least of those, and of the free fit.
+    """
     state = np.empty(4, dtype=np.uint64)
     n, aux = np.empty(means.size), np.empty(aux_means.size)
     th, best, trial = np.empty(truth.size), np.empty(truth.size), np.empty(truth.size)
@@ -162,7 +170,6 @@ def run_scans(
         least, bad = fit_globally(
             A, th, n, aux, free, tied, slots, starts, tolerance, S, math.nan, best, trial
         )  # fmt: skip
-        best_fit[t] = best[parameter]
         trial[:] = best
         for k in range(values.size):
             trial[parameter] = values[k]
@@ -171,13 +178,12 @@ def run_scans(
             )  # fmt: skip
             if worse == 3:
                 # a bin with events would expect none: excluded, and no failure
-                rises[t, k] = math.inf
+                heights[t, k] = math.inf
                 continue
             bad = max(bad, worse)
             if worse == 0 and A.turn_slot.size > 0:
                 height = across(A, trial, height, n, aux, tied, tied, tolerance, S)
-            rises[t, k] = height
+            heights[t, k] = 2.0 * height
             least = min(least, height)
-        for k in range(values.size):
-            rises[t, k] = 2.0 * (rises[t, k] - least)
+        lowest[t] = 2.0 * least
         status[t] = bad

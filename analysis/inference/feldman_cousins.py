@@ -14,20 +14,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
-from nuem.analysis.inference.belts import Belt, critical_value
+from nuem.analysis.inference.belts import Belt
+from nuem.analysis.inference.calibration import Calibration, toy_starts
 from nuem.analysis.inference.likelihood import Likelihood
-from nuem.analysis.inference.profile import Profile, crossings, profile, start_grid
+from nuem.analysis.inference.profile import Profile, profile, start_grid
 from nuem.analysis.inference.regions import Region, region
-from nuem.analysis.inference.toys import Countdown, auxiliary, throw, tidy
 from nuem.inputs.errors import InferenceError
 
 __all__ = [
-    "Belt", "Region", "calibrate", "expected_edges", "region", "scan_for_belt",
-    "toy_starts",
+    "Background", "Belt", "Calibration", "Region", "calibrate", "region",
+    "scan_for_belt", "toy_starts"
 ]  # fmt: skip
 
 _Array = NDArray[np.float64]
+_BLOCK = 50
 
 
 def calibrate(
@@ -57,10 +59,11 @@ def calibrate(
         Toys at each value.
     seed : int
     points : int
-        Number of values, spread over the scan; more follow at the same distance where
-        the upper ends of experiments without signal lie beyond it.
+        Number of values, spread over the scan; more follow where experiments without
+        signal have their upper ends, and around the ends of the intervals of the data
+        until it is decided by toys where these are.
     values : ndarray, optional
-        The values instead.
+        These values alone instead.
     fluctuate_aux : bool
         Unconditional toys, which fluctuate auxiliary data, or conditional ones, which
         have those that were observed.
@@ -78,173 +81,143 @@ def calibrate(
 
     Raises
     ------
+    InputError
+        If there are fewer than two points.
     InferenceError
         If no toy can be fitted at a value.
     """
-    index = likelihood.index(scan.parameter)
-    beyond: list[float] = []
-    if values is None:
-        beyond = _beyond(likelihood, scan, cl, points)
-        values = tidy(np.linspace(scan.values[0], scan.values[-1], points))
-        if values[0] < 0 < values[-1]:
-            values = np.unique([*values, 0.0])
-        values = np.unique(
-            np.clip(values, likelihood.arrays.low[index], likelihood.arrays.high[index])
-        )
-    values = np.array([*values, *beyond])
-    starts = toy_starts(likelihood, scan)
-    critical, error, low, high = (np.empty(len(values)) for _ in range(4))
-    failed = read = 0
-    countdown = Countdown(progress, len(values))
-    truth = scan.best.values
-    for k, value in enumerate(values):
-        held = likelihood.fit(fixed={index: float(value)}, start=truth)
-        if not held.converged:
-            raise InferenceError(
-                "the fit did not converge", file=likelihood.name,
-                field=scan.parameter, found=f"{value:g}",
-            )  # fmt: skip
-        truth = held.values
-        toys = throw(
-            likelihood, truth, test=[float(value)], count=count, seed=seed,
-            purpose=f"belt {k}", parameters=[index], starts=starts,
-            fluctuate_aux=fluctuate_aux, threads=threads,
-            progress=countdown.at(k, f"toys at {value:.3g}"), **keep,
-        )  # fmt: skip
-        good = toys.status == 0
-        if not good.any():
-            raise InferenceError(
-                "no toy could be fitted", file=likelihood.name, field=scan.parameter
-            )
-        critical[k], error[k] = critical_value(toys.statistic[good], cl)
-        accepted = toys.best_fit[good & (toys.statistic <= critical[k]), 0]
-        low[k], high[k] = accepted.min(), accepted.max()
-        failed += toys.failed
-        read += toys.read
-    order = np.argsort(values)
-    return Belt(
-        parameter=scan.parameter, cl=cl, values=values[order], critical=critical[order],
-        error=error[order], low=low[order], high=high[order], toys=count, failed=failed,
-        seed=seed, auxiliary=auxiliary(fluctuate_aux), read=read,
+    calibration = Calibration(
+        likelihood, scan, cl=cl, count=count, seed=seed, fluctuate_aux=fluctuate_aux,
+        threads=threads, progress=progress, **keep,
     )  # fmt: skip
+    if values is not None:
+        calibration.throw(values)
+        return calibration.belt
+    calibration.spread(points)
+    if keep.get("shard") is not None:  # a part of the toys decides nothing
+        return calibration.belt
+    return calibration.decide()
 
 
-def _beyond(
-    likelihood: Likelihood, scan: Profile, cl: float, points: int
-) -> list[float]:
-    """Values of a belt beyond the scan of the data, for experiments without signal.
-
-    As far as intervals of 2.5 standard deviations more than the median one reach, by the
-    Asimov data, at most as many as there are in the scan.
-    """
-    from scipy.special import chdtri
-
-    index = likelihood.index(scan.parameter)
-    bounds = float(likelihood.arrays.low[index]), float(likelihood.arrays.high[index])
-    null = likelihood.fit(fixed={index: min(max(0.0, bounds[0]), bounds[1])})
-    counts, aux = likelihood.expected(null.values), likelihood.expected_aux(null.values)
-    least = likelihood.fit(start=null.values, observed=counts, aux=aux).deviance
-    reach = (float(np.sqrt(chdtri(1, 1 - cl))) + 2.5) ** 2
-    width = scan.values[-1] - scan.values[0]
-    found: list[float] = []
-    for end, bound, side in (
-        (scan.values[-1], bounds[1], 1.0),
-        (scan.values[0], bounds[0], -1.0),
-    ):
-        start, place = null.values, float(end)
-        for k in range(points + 1):
-            if k:
-                ahead = end + side * k * width / (points - 1)
-                place = float(tidy(np.array([0.0, width, ahead]))[2])
-                place = min(max(place, bounds[0]), bounds[1])
-            held = likelihood.fit(
-                fixed={index: place}, start=start, observed=counts, aux=aux
-            )
-            # a bin with events would expect none: there are no such experiments
-            if not (held.converged and held.deviance < np.inf):
-                break
-            start = held.values
-            if k:
-                found.append(place)
-            if held.deviance - least > reach or side * (bound - place) <= 0.0:
-                break
-    return found
-
-
-def toy_starts(likelihood: Likelihood, scan: Profile) -> _Array | None:
-    """Where fits of toys begin as well: several minima may be there.
-
-    That is so where the coupling enters with a power above 1, or the data have them.
-    """
-    index = likelihood.index(scan.parameter)
-    if len(scan.minima) > 1 or likelihood.curved:
-        return start_grid(likelihood, index)
-    return None
-
-
-def expected_edges(
-    likelihood: Likelihood,
-    belt: Belt,
-    null: _Array,
-    *,
-    count: int = 400,
-    seed: int = 1,
-    fluctuate_aux: bool = True,
-    threads: int | None = None,
-) -> tuple[_Array, _Array, int]:
-    """Upper edges of the intervals of toys at a point.
+class Background:
+    """Scans of experiments without signal.
 
     Parameters
     ----------
     likelihood : Likelihood
-    belt : Belt
+    parameter : str
+        The one to scan.
     null : ndarray, shape (p,)
         Values of all parameters, without signal.
     count, seed : int
     fluctuate_aux : bool
         Unconditional toys, or conditional ones.
     threads : int, optional
-
-    Returns
-    -------
-    edges, errors : ndarray
-        One for each toy that could be fitted, and its standard deviation by the number
-        of toys of the belt.
-    failed : int
     """
-    from nuem.analysis.inference import ensemble, kernels
 
-    arrays = likelihood.arrays
-    index = likelihood.index(belt.parameter)
-    slots = likelihood.outer_slots([index])
-    starts = start_grid(likelihood, index) if likelihood.curved else np.zeros((0, 1))
-    means = likelihood.expected(null)
-    aux_means = likelihood.expected_aux(null) if fluctuate_aux else likelihood.aux
-    values = np.unique(
-        [*np.linspace(belt.values[0], belt.values[-1], 61), *belt.values]
-    )
-    critical = belt.at(values)
-    rises, best = np.empty((count, values.size)), np.empty(count)
-    status = np.zeros(count, dtype=np.int64)
+    def __init__(
+        self,
+        likelihood: Likelihood,
+        parameter: str,
+        null: _Array,
+        *,
+        count: int = 400,
+        seed: int = 1,
+        fluctuate_aux: bool = True,
+        threads: int | None = None,
+    ) -> None:
+        self._likelihood, self._index = likelihood, likelihood.index(parameter)
+        self._null = np.ascontiguousarray(null, dtype=float)
+        self._seed, self._with_aux = seed, fluctuate_aux
+        self._threads = threads or 2
+        self._values = np.empty(0)
+        self._heights = np.empty((count, 0))
+        self._least = np.full(count, np.inf)
+        self._status = np.zeros(count, dtype=np.int64)
 
-    def block(first: int) -> None:
-        last = min(first + 50, count)
-        ensemble.run_scans(
-            arrays, np.ascontiguousarray(null), values, means, aux_means, fluctuate_aux,
-            likelihood.outer_free, slots, starts, 1e-4, seed, 7919, first,
-            kernels.scratch(arrays), rises[first:last], best[first:last],
-            status[first:last],
-        )  # fmt: skip
+    @property
+    def failed(self) -> int:
+        """Experiments that could not be fitted."""
+        return int(np.count_nonzero(self._status))
 
-    block(count)  # no toys, but compiled: two threads that compile at once may fail
-    with ThreadPoolExecutor(threads or 2) as pool:
-        list(pool.map(block, range(0, count, 50)))
-    edges, errors = [], []
-    for rise, bad in zip(rises, status, strict=True):
-        if bad == 0 and (found := crossings(values, rise, critical)):
-            edges.append(found[-1][1])
-            errors.append(belt.edge_errors(values, rise)[-1][1])
-    return np.array(edges), np.array(errors), int(np.count_nonzero(status))
+    def limits(self, belt: Belt, points: int = 61) -> tuple[_Array, _Array]:
+        """Quantiles of the upper ends that a belt gives, at -2, -1, 0, 1 and 2 sigma.
+
+        Parameters
+        ----------
+        belt : Belt
+        points : int
+            Values at which experiments are scanned, beside those of the belt.
+
+        Returns
+        -------
+        limits, errors : ndarray, shape (5,)
+            Errors are standard deviations by the number of experiments, and by that of
+            the toys of the belt.
+
+        Raises
+        ------
+        InferenceError
+            If no experiment could be fitted.
+        """
+        self._scan(np.linspace(belt.values[0], belt.values[-1], points))
+        self._scan(belt.values)
+        good = self._status == 0
+        rises = self._heights[good] - self._least[good, None]
+        ends, errors = belt.upper_ends(self._values, rises)
+        ends, errors = ends[np.isfinite(ends)], errors[np.isfinite(ends)]
+        if not ends.size:
+            raise InferenceError("no toy could be fitted", file=self._likelihood.name)
+        shares = ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
+        spread = np.sqrt(shares * (1 - shares) / ends.size)
+        low, high = (
+            np.quantile(ends, np.clip(shares + sign * spread, 0, 1)) for sign in (-1, 1)
+        )
+        ranked = np.argsort(ends, kind="stable")
+        chosen = ranked[np.round(shares * (ends.size - 1)).astype(int)]
+        return np.quantile(ends, shares), np.hypot(errors[chosen], 0.5 * (high - low))
+
+    def ends(self, belt: Belt) -> list[tuple[float, float]]:
+        """The same limits, and how well they shall be known, for `Calibration.decide`."""
+        limits, errors = self.limits(belt)
+        return [*zip(limits, 0.5 * errors, strict=True)]
+
+    def _scan(self, values: _Array) -> None:
+        """Scan the values at which it has not been done."""
+        from nuem.analysis.inference import ensemble, kernels
+
+        new = np.setdiff1d(values, self._values)
+        if not new.size:
+            return
+        likelihood = self._likelihood
+        arrays = likelihood.arrays
+        slots = likelihood.outer_slots([self._index])
+        starts = np.zeros((0, 1))
+        if likelihood.curved:
+            starts = start_grid(likelihood, self._index)
+        means, aux_means = likelihood.expected(self._null), likelihood.aux
+        if self._with_aux:
+            aux_means = likelihood.expected_aux(self._null)
+        count = self._least.size
+        heights, least = np.empty((count, new.size)), np.empty(count)
+        status = np.zeros(count, dtype=np.int64)
+
+        def block(first: int) -> None:
+            part = slice(first, min(first + _BLOCK, count))
+            ensemble.run_scans(
+                arrays, self._null, new, means, aux_means, self._with_aux,
+                likelihood.outer_free, slots, starts, 1e-4, self._seed, 7919, first,
+                kernels.scratch(arrays), heights[part], least[part], status[part],
+            )  # fmt: skip
+
+        block(count)  # no toys, but compiled: two threads that compile at once may fail
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(block, range(0, count, _BLOCK)))
+        order = np.argsort([*self._values, *new], kind="stable")
+        self._values = np.concatenate([self._values, new])[order]
+        self._heights = np.hstack([self._heights, heights])[:, order]
+        self._least = np.minimum(self._least, least)
+        self._status = np.maximum(self._status, status)
 
 
 def scan_for_belt(

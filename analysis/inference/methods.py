@@ -204,6 +204,8 @@ def _cls(task: Task) -> Limit:
             text += "toys in place of the asymptotic formulae"
             return _toys(replace(task, warnings=(*task.warnings, text)), "cls")
         said = (f"{text}the asymptotic formulae do not hold", *said)
+    if task.keep is not None or task.conditional:
+        said = ("no toys were thrown: none are kept or conditional", *said)
     return _from_asymptotic(
         task, asymptotic_cls(likelihood, cl=task.cl, progress=task.say), warnings=said
     )
@@ -276,16 +278,17 @@ def _throw_if_few(task: Task, shard: tuple[int, int]) -> int:
 
 
 def _throw_belt(task: Task, shard: tuple[int, int]) -> int:
-    from nuem.analysis.inference.feldman_cousins import calibrate, scan_for_belt
+    from nuem.analysis.inference.feldman_cousins import Calibration, scan_for_belt
 
     likelihood = task.likelihood()
     task.say("scan")
     scan = scan_for_belt(likelihood, task.cl)
     made = _discovery(task, likelihood, scan, shard=shard)[2].status.size
-    belt = calibrate(
+    calibration = Calibration(
         likelihood, scan, cl=task.cl, progress=task.say, shard=shard, **task.throwing
     )
-    return made * (1 + belt.values.size)
+    calibration.spread()
+    return made * (1 + calibration.belt.values.size)
 
 
 def _about(likelihood: Likelihood) -> tuple[str, ...]:
@@ -347,34 +350,33 @@ def _p0_sided(likelihood: Likelihood) -> str:
     return "one" if likelihood.poi_bounds[0] >= 0 else "two"
 
 
-def _quantiles(edges: _Array, errors: _Array) -> tuple[_Array, _Array]:
-    """Expected limits from those of toys, and their standard deviations.
-
-    By the number of these toys, and by that of the critical values behind each.
-    """
-    from scipy.special import ndtr
-
-    shares = ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
-    spread = np.sqrt(shares * (1 - shares) / edges.size)
-    low, high = (
-        np.quantile(edges, np.clip(shares + sign * spread, 0, 1)) for sign in (-1, 1)
-    )
-    order = np.argsort(edges)
-    of_belt = errors[order][np.round(shares * (edges.size - 1)).astype(int)]
-    return np.quantile(edges, shares), np.hypot(0.5 * (high - low), of_belt)
-
-
 def _unified(task: Task) -> Limit:
     from nuem.analysis.inference.feldman_cousins import (
-        calibrate,
-        expected_edges,
+        Background,
+        Calibration,
         scan_for_belt,
     )
 
     likelihood = task.likelihood()
     task.say("scan")
     scan = scan_for_belt(likelihood, task.cl)
-    belt = calibrate(likelihood, scan, cl=task.cl, progress=task.say, **task.throwing)
+    calibration = Calibration(
+        likelihood, scan, cl=task.cl, progress=task.say, **task.throwing
+    )
+    calibration.spread()
+    calibration.decide()
+    p0, p0_error, zero = _discovery(task, likelihood, scan)
+    task.say("toys without signal")
+    background = Background(
+        likelihood, scan.parameter, _null(likelihood).values, seed=task.seed,
+        count=max(200, min(task.toys // 4, 2000)), fluctuate_aux=not task.conditional,
+    )  # fmt: skip
+    while background.limits(calibration.belt)[0].max() >= calibration.belt.values[-1]:
+        if not calibration.further():
+            break
+    belt = calibration.decide(background.ends)
+    expected, expected_error = background.limits(belt)
+    scan = calibration.scan
     if task.belt is not None:
         belt.save(task.belt)
     intervals = belt.invert(scan)
@@ -382,19 +384,9 @@ def _unified(task: Task) -> Limit:
         raise InferenceError(
             "no value is accepted", file=task.name, field=scan.parameter
         )
-    p0, p0_error, zero = _discovery(task, likelihood, scan)
-    task.say("toys without signal")
-    edges, errors, failed = expected_edges(
-        likelihood, belt, _null(likelihood).values,
-        count=max(200, min(task.toys // 4, 2000)), seed=task.seed,
-        fluctuate_aux=not task.conditional,
-    )  # fmt: skip
-    if not edges.size:
-        raise InferenceError("no toy could be fitted", file=task.name)
-    expected, expected_error = _quantiles(edges, errors)
-    ends = belt.edge_errors(scan.values, scan.rise)
+    ends = belt.interval_errors(scan)
     poi = Values(scan.best_fit, intervals[-1][1], intervals, ends[-1][1], ends)
-    failed += belt.failed + zero.failed
+    failed = background.failed + belt.failed + zero.failed
     more = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
     more += _at_bounds(likelihood, intervals, expected)
     if intervals[-1][1] >= scan.values[-1] or (
@@ -444,7 +436,7 @@ def _profile(task: Task) -> Limit:
     from scipy.special import chdtri, ndtr, ndtri
 
     from nuem.analysis.inference.belts import Belt
-    from nuem.analysis.inference.feldman_cousins import expected_edges
+    from nuem.analysis.inference.feldman_cousins import Background
     from nuem.analysis.inference.profile import profile
 
     likelihood = task.likelihood()
@@ -461,13 +453,11 @@ def _profile(task: Task) -> Limit:
         failed=0, seed=task.seed, auxiliary=auxiliary(not task.conditional),
     )  # fmt: skip
     task.say("toys without signal")
-    edges, errors, failed = expected_edges(
-        likelihood, flat, null.values, count=_PROFILE_TOYS, seed=task.seed,
+    background = Background(
+        likelihood, scan.parameter, null.values, count=_PROFILE_TOYS, seed=task.seed,
         fluctuate_aux=not task.conditional,
     )  # fmt: skip
-    if not edges.size:
-        raise InferenceError("no toy could be fitted", file=task.name)
-    expected, expected_error = _quantiles(edges, errors)
+    expected, expected_error = background.limits(flat)
     warnings = [] if len(scan.minima) < 2 else [f"{len(scan.minima)} minima"]
     warnings += _at_bounds(likelihood, (*intervals, (0.0, upper)), expected)
     few = _few(likelihood, null)
@@ -491,8 +481,8 @@ def _profile(task: Task) -> Limit:
         },
         method="profile", statistic="profile likelihood ratio", sided="one",
         calibration=f"asymptotic (expected: {'conditional ' * task.conditional}toys)",
-        warnings=[*_about(likelihood), *warnings, *_failures(failed)],
-        toys={"n": _PROFILE_TOYS, "failed": failed, "seed": task.seed},
+        warnings=[*_about(likelihood), *warnings, *_failures(background.failed)],
+        toys={"n": _PROFILE_TOYS, "failed": background.failed, "seed": task.seed},
     )  # fmt: skip
 
 

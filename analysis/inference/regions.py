@@ -33,7 +33,8 @@ class Region:
     x, y : ndarray
         Values of the first and of the second parameter.
     rise, critical : ndarray, shape (x, y)
-        -2 ln of the likelihood ratio of the data, and its critical values.
+        -2 ln of the likelihood ratio of the data, infinite where a bin would expect less
+        than nothing, and its critical values.
     error : ndarray, shape (x, y)
         Standard deviation of the critical values by the number of toys; 0 without.
     best_fit : tuple of float
@@ -165,6 +166,9 @@ def region(
         starts = _coarse(x, y) if likelihood.curved else None
         for step, (k, m) in enumerate(np.ndindex(*coarse.shape)):
             a, b = places[0][k], places[1][m]
+            if not np.isfinite(rise[a, b]):
+                coarse[k, m] = coarse_error[k, m] = np.nan
+                continue
             toys = throw(
                 likelihood, held[a][b].values, test=[float(x[a]), float(y[b])], count=count, seed=seed,
                 purpose=f"region {a} {b}", parameters=pair, starts=starts,
@@ -180,7 +184,9 @@ def region(
             failed += toys.failed
             read += toys.read
             thrown += toys.status.size - toys.read
-            coarse[k, m], coarse_error[k, m] = critical_value(toys.statistic[good], cl)
+            coarse[k, m], least, most = critical_value(toys.statistic[good], cl)
+            coarse_error[k, m] = 0.5 * (most - least)
+        coarse, coarse_error = _filled(coarse), _filled(coarse_error)
         critical = _between(x, y, places, coarse)
         error = np.sqrt(_between(x, y, places, coarse_error**2))
     return Region(
@@ -268,7 +274,8 @@ def _surface(
 
     Each point is fitted from the best fit and from its neighbours, there and back, and
     the lowest is taken. A point below the best fit is where that begins anew. A point
-    without a fit is an error, or infinitely high where not `every` one is wanted.
+    where a bin would expect less than nothing is infinitely high; another one without a
+    fit is an error, or as high where not `every` one is wanted.
     """
     best = likelihood.fit()
     for a, b in _coarse(x, y):
@@ -290,16 +297,17 @@ def _surface(
     whole = [[fit for fit in row if fit is not None] for row in held]
     for k, row in enumerate(whole):
         for m, fit in enumerate(row):
-            if fit.converged and np.isfinite(fit.deviance):
+            # as where a bin would expect less than nothing: no such experiment
+            impossible = not (likelihood.expected(fit.values) > -1e-9).all()
+            if fit.converged and np.isfinite(fit.deviance) and not impossible:
                 continue
-            if not every:
-                row[m] = replace(fit, deviance=np.inf)
-            else:
+            if every and not impossible and not _empties(likelihood, fit):
                 raise InferenceError(
                     "the fit did not converge", file=likelihood.name,
                     field=" and ".join(likelihood.names[i] for i in pair),
                     found=f"{x[k]:g}, {y[m]:g}",
                 )  # fmt: skip
+            row[m] = replace(fit, deviance=np.inf)
     lowest = min((fit for row in whole for fit in row), key=lambda fit: fit.deviance)
     if lowest.deviance < best.deviance or not best.converged:
         best = _lower(best, likelihood.fit(start=lowest.values))
@@ -309,6 +317,12 @@ def _surface(
         raise InferenceError("the fit did not converge", file=likelihood.name)
     likelihood.check_expectation(best.values, "the best fit")
     return best, whole
+
+
+def _empties(likelihood: Likelihood, fit: Minimum) -> bool:
+    """Whether a bin with events expects none there."""
+    expected = likelihood.expected(fit.values)
+    return bool((expected[likelihood.observed > 0] <= 0).any())
 
 
 def _lower(one: Minimum, other: Minimum) -> Minimum:
@@ -341,6 +355,17 @@ def _spread(size: int, wanted: int | None) -> _Index:
     if wanted < 2:
         raise InputError("values with toys", found=wanted, expected="2 or more")
     return np.unique(np.linspace(0, size - 1, min(wanted, size)).round().astype(int))
+
+
+def _filled(values: _Array) -> _Array:
+    """Values of a grid, those that are not there taken from the nearest point."""
+    from scipy.ndimage import distance_transform_edt
+
+    missing = np.isnan(values)
+    nearest = distance_transform_edt(
+        missing, return_distances=False, return_indices=True
+    )
+    return np.asarray(values[tuple(nearest)])
 
 
 def _between(

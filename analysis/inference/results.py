@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 __all__ = [
@@ -168,10 +169,11 @@ def percent(level: float) -> str:
 
     Examples
     --------
-    >>> percent(0.9), percent(0.9999999)
-    ('90%', '99.99999%')
+    >>> percent(0.9), percent(0.9999999), percent(0.9999999999999999)
+    ('90%', '99.99999%', '99.99999999999999%')
     """
-    return f"{100 * level:.12g}%"
+    text = f"{100 * Decimal(repr(float(level))):f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
 def is_signed(definition: Mapping[str, Any] | None) -> bool:

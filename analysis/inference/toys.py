@@ -37,6 +37,9 @@ __all__ = [
 
 _Array = NDArray[np.float64]
 _BLOCK = 256
+#: How toys are drawn and fitted; another number when that changes, so that kept ones of
+#: two ways are not put together.
+_SEARCH = 2
 #: Seconds of work that an interruption may lose where toys are kept.
 _CHECKPOINT = 10.0
 #: What the fits of toys leave open of a statistic (1e-5 with three events, less with
@@ -116,7 +119,7 @@ class Countdown:
     """
 
     def __init__(self, say: Callable[[str], None] | None, steps: int) -> None:
-        self._say, self._steps = say, steps
+        self._say, self.steps = say, steps
         self._begin = time.monotonic()
 
     def at(self, step: int, what: str) -> Callable[[int, int], None]:
@@ -125,13 +128,13 @@ class Countdown:
         def told(done: int, of: int) -> None:
             if self._say is None:
                 return
-            share = (step + done / max(of, 1)) / max(self._steps, step + 1)
+            share = (step + done / max(of, 1)) / max(self.steps, step + 1)
             left = ""
             if 0 < share < 1:
                 spent = time.monotonic() - self._begin
                 left = f", {spent * (1 - share) / share:.0f} s left"
             self._say(
-                f"{what} ({step + 1} of {max(self._steps, step + 1)}):"
+                f"{what} ({step + 1} of {max(self.steps, step + 1)}):"
                 f" {done} of {of} toys{left}"
             )
 
@@ -323,6 +326,7 @@ def _key(
 ) -> str:
     """Of nothing that a fit has found: that has other last digits elsewhere."""
     asked = [
+        _SEARCH,
         likelihood.digest,
         [likelihood.names[i] for i in parameters],
         None if test is None else [f"{x:.9g}" for x in test],

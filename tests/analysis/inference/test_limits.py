@@ -13,6 +13,7 @@ import pytest
 from nuem.analysis.exchange.workspace import read_workspace
 from nuem.analysis.inference.asymptotic import CLsCurve, asymptotic_cls
 from nuem.analysis.inference.diagnostics import goodness_of_fit, impacts
+from nuem.analysis.inference.exact import poisson_interval
 from nuem.analysis.inference.feldman_cousins import (
     Belt,
     calibrate,
@@ -342,6 +343,32 @@ def test_belts_are_kept(tmp_path: Path) -> None:
     (tmp_path / "belt.json").write_text("{}")
     with pytest.raises(InputError, match="not a belt"):
         Belt.load(tmp_path / "belt.json")
+    with pytest.raises(InputError, match="values with toys: found 1, expected 2"):
+        calibrate(likelihood, scan, points=1)
+
+
+@pytest.mark.parametrize(("count", "background"), [(0, 3.0), (5, 3.0), (5, 0.5)])
+def test_ends_of_few_counts_are_those_of_exact_sums(
+    count: int, background: float
+) -> None:
+    """Critical values jump there: what lies between two of them is not interpolated."""
+    signal = {"name": "s", "data": [1.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}  # fmt: skip
+    found = upper_limit(
+        {
+            "channels": [
+                {"name": "c", "samples": [signal, {"name": "b", "data": [background], "modifiers": []}]}
+            ],
+            "observations": [{"name": "c", "data": [float(count)]}],
+            "measurements": [
+                {"name": "m", "config": {"poi": "mu", "parameters": [{"name": "mu", "bounds": [[0.0, 40.0]]}]}}
+            ],
+        },
+        method="feldman-cousins",
+    )  # fmt: skip
+    exact = poisson_interval(count, background)
+    assert found.poi.intervals == (pytest.approx(exact, abs=0.005),)
+    assert found.poi.upper_error is not None
+    assert found.poi.upper_error < 0.02
 
 
 def test_belts_reach_as_far_as_experiments_without_signal() -> None:

@@ -259,3 +259,57 @@ def test_the_command(workspace: str, tmp_path: Path) -> None:
             call(*asked, *arguments)
     with pytest.raises(InputError, match="--toys: toys are thrown for a region"):
         call("scan", workspace, "--toys", "100")
+
+
+def two_strengths() -> dict[str, Any]:
+    """Return a model of two strengths that may be negative, over a background."""
+
+    def sample(name: str, data: list[float]) -> dict[str, Any]:
+        factor = {"name": name, "type": "normfactor", "data": None}
+        return {"name": name, "data": data, "modifiers": [factor]}
+
+    samples = [sample("mu", [10.0, 5.0, 1.0]), sample("nu", [1.0, 5.0, 10.0])]
+    samples.append({"name": "b", "data": [8.0, 8.0, 8.0], "modifiers": []})
+    bounds = [{"name": name, "bounds": [[-5.0, 5.0]]} for name in ("mu", "nu")]
+    return {
+        "version": "1.0.0",
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [7.0, 12.0, 9.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "mu", "parameters": bounds}}],
+    }
+
+
+@pytest.mark.parametrize("count", [0, 100])
+def test_points_where_bins_expect_less_than_nothing_are_outside(count: int) -> None:
+    likelihood = Likelihood(two_strengths())
+    x, y = np.linspace(-1.2, 1.5, 7), np.linspace(-1.2, 1.8, 6)
+    found = region(likelihood, ("mu", "nu"), x, y, count=count)
+    signal = x[:, None, None] * np.array([10.0, 5.0, 1.0]) + y[:, None] * np.array(
+        [1.0, 5.0, 10.0]
+    )
+    impossible = (8.0 + signal < 0).any(axis=-1)
+    assert 0 < impossible.sum() < impossible.size
+    np.testing.assert_array_equal(np.isinf(found.rise), impossible)
+    assert np.isfinite(found.critical).all()
+    assert found.accepted.any()
+    assert not found.accepted[impossible].any()
+
+
+def test_a_region_with_such_a_corner_by_command(tmp_path: Path) -> None:
+    spec = two_strengths()
+    spec["observations"][0]["data"] = [1.0, 6.0, 3.0]
+    path = tmp_path / "ws.json"
+    path.write_text(json.dumps(spec))
+    call = ["scan", str(path), "--against", "nu", "--points", "9"]
+    result = CliRunner().invoke(
+        cli, [*call, "--figure", str(tmp_path / "r"), "--json"], catch_exceptions=False
+    )
+    document = json.loads(
+        result.stdout, parse_constant=lambda text: pytest.fail(f"{text} in JSON")
+    )
+    rises = [r for row in document["rise"] for r in row]
+    assert None in rises
+    assert min(r for r in rises if r is not None) >= 0.0
+    assert (tmp_path / "r.png").stat().st_size > 5000
+    text = CliRunner().invoke(cli, call, catch_exceptions=False).stdout
+    assert "bins expect less than nothing: these are outside" in text

@@ -317,9 +317,12 @@ def test_more_shards_than_toys() -> None:
         shard_range(10, (4, 11))
 
 
-@pytest.mark.parametrize("method", ["toys", "feldman-cousins"])
-def test_shards_of_a_limit(method: str, tmp_path: Path) -> None:
-    spec = uncertain(20.0, 22.0)
+@pytest.mark.parametrize(
+    ("method", "background"),
+    [("toys", 20.0), ("feldman-cousins", 20.0), ("feldman-cousins", 2.0)],
+)
+def test_shards_of_a_limit(method: str, background: float, tmp_path: Path) -> None:
+    spec = uncertain(background, background + 2.0)
     kw: dict[str, Any] = {"method": method, "toys": 300}
     plain = upper_limit(spec, **kw)
     assert "read" not in (plain.toys or {})
@@ -327,7 +330,13 @@ def test_shards_of_a_limit(method: str, tmp_path: Path) -> None:
     found = upper_limit(spec, keep=tmp_path, **kw)
     assert found.toys is not None
     assert found.toys["read"] == sum(made)
-    assert found.toys["thrown"] == sum(made) // 2
+    # values around ends where critical values jump follow from all toys of the others
+    more = found.toys["thrown"] - sum(made) // 2
+    assert more % 300 == 0
+    assert (more > 0) == (background < 10)
+    again = upper_limit(spec, keep=tmp_path, **kw)
+    assert again.poi == found.poi
+    assert (again.toys or {})["thrown"] == 0
     assert found.poi == plain.poi
     assert found.expected_poi == plain.expected_poi
     with pytest.raises(InputError, match="more shards than toys"):
@@ -392,6 +401,15 @@ def test_few_toys_in_place_of_formulae() -> None:
     without = upper_limit(spec, toys=0)
     assert without.calibration == "asymptotic"
     assert any("formulae do not hold" in note for note in without.warnings)
+
+
+def test_what_is_asked_of_toys_where_there_are_none(tmp_path: Path) -> None:
+    many = counting(500.0, 500.0, 10.0)
+    for asked in ({"keep": tmp_path / "toys"}, {"conditional": True}):
+        found = upper_limit(many, **asked)  # type: ignore[arg-type]
+        assert any("no toys were thrown" in note for note in found.warnings)
+    assert not any("no toys" in note for note in upper_limit(many).warnings)
+    assert not (tmp_path / "toys").exists()
 
 
 def test_a_belt_of_a_method_without_one(tmp_path: Path) -> None:
