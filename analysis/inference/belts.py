@@ -18,7 +18,7 @@ from nuem.inputs.files import read_json, write_json
 __all__ = ["Belt", "critical_value"]
 
 _Array = NDArray[np.float64]
-_SCHEMA = "nuem-belt-1"
+_SCHEMA = "nuem-belt-2"
 #: A rise between two islands that is no higher than this above both is no barrier.
 _FLAT = 1e-3
 
@@ -81,13 +81,13 @@ class Belt:
         """
         outer = self._islands(scan.values, scan.rise, self._most)
         inner = self._islands(scan.values, scan.rise, self._least)
+        values, rise = self._merged(scan.values, scan.rise)
         errors = []
         for low, high in self.invert(scan):
             around = [(a, b) for a, b in outer if a <= high and b >= low]
             within = [(a, b) for a, b in inner if a <= high and b >= low]
-            middle = scan.values[np.argmin(np.where(
-                (scan.values >= low) & (scan.values <= high), scan.rise, np.inf
-            ))]  # fmt: skip
+            own = (values >= low) & (values <= high)
+            middle = np.clip(values[np.argmin(np.where(own, rise, np.inf))], low, high)
             bottom, top = (within[0][0], within[-1][1]) if within else (middle, middle)
             errors.append(
                 (0.5 * float(bottom - around[0][0]), 0.5 * float(around[-1][1] - top))
@@ -143,7 +143,8 @@ class Belt:
         last = merged.size - 1 - np.argmax(inside[:, ::-1], axis=1)
         after = np.minimum(last + 1, merged.size - 1)
         rows = np.arange(len(gap))
-        climb = gap[rows, after] - gap[rows, last]
+        with np.errstate(invalid="ignore"):  # both infinite: a row without an island
+            climb = gap[rows, after] - gap[rows, last]
         share = np.divide(
             -gap[rows, last], climb, where=climb > 0, out=np.zeros(len(gap))
         )
@@ -199,9 +200,17 @@ class Belt:
                 for key, value in document.items()
                 if key != "schema"
             }
-            return cls(**values)
+            belt = cls(**values)
         except (TypeError, ValueError) as error:
             raise InputError(f"damaged belt ({error})", file=path) from None
+        for key in arrays:
+            found = getattr(belt, key)
+            if found is not None and found.shape != belt.values.shape:
+                raise InputError(
+                    "damaged belt", file=path, field=key, found=f"{found.size} values",
+                    expected=belt.values.size,
+                )  # fmt: skip
+        return belt
 
 
 def critical_value(statistic: _Array, cl: float) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,11 @@ __all__ = ["Calibration", "toy_starts"]
 _Array = NDArray[np.float64]
 #: Ends of intervals are looked for to this part of the range of a belt.
 _FINEST = 1.0 / 5000.0
-#: A belt with more than so many times the values of the scan goes no further.
-_MOST = 6
+#: Parts of the distance between two of the first values in which values are looked for
+#: that are accepted again beyond an end.
+_TEETH = 10
+#: A belt goes no further than by so many times the values of the scan.
+_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class _Value:
         Fit of the data there, from which the toys are drawn.
     critical, least, most, low, high : float
         As in `Belt`.
+    share : float
+        Share of toys whose statistic is as large as that of the data.
+    atom : float
+        Largest share of toys that are one outcome, of those above the median.
     jumps : bool
         Whether the critical value is that of an outcome that many toys share.
     """
@@ -45,6 +53,8 @@ class _Value:
     most: float
     low: float
     high: float
+    share: float
+    atom: float
     jumps: bool
 
 
@@ -92,7 +102,7 @@ class Calibration:
         self._countdown = Countdown(progress, 0)
         self._known: dict[float, _Value] = {}
         self._failed = self._read = 0
-        self._points = 2
+        self._points, self._further = 2, 0
 
     def spread(self, points: int = 17) -> None:
         """Throw toys over the scan, and beyond it for experiments without signal.
@@ -123,26 +133,48 @@ class Calibration:
 
     def further(self) -> bool:
         """Throw toys at one more value above the others; False where there is none."""
-        step = (self._scan.values[-1] - self._scan.values[0]) / (self._points - 1)
         top, bound = max(self._known), float(self._likelihood.arrays.high[self._index])
-        value = min(top + float(tidy(np.array([0.0, step]))[1]), bound)
-        if value <= top or len(self._known) > _MOST * self._points:
+        value = min(top + float(tidy(np.array([0.0, self._step]))[1]), bound)
+        if value <= top or self._further == _MOST * self._points:
             return False
-        held = self._held(value)
-        if not (self._likelihood.expected(held.values) >= 0.0).all():
+        held = self._fit(value)
+        # a bin with events would expect none: there are no such experiments
+        possible = (
+            held.converged and (self._likelihood.expected(held.values) >= 0).all()
+        )
+        if not possible:
             return False
+        self._further += 1
         self.throw([value])
         return True
+
+    @property
+    def _step(self) -> float:
+        """Distance of the first values."""
+        scan = self._scan.values
+        return float(scan[-1] - scan[0]) / (self._points - 1)
 
     def throw(self, values: Iterable[float]) -> None:
         """Find the critical values there.
 
         Raises
         ------
+        InputError
+            If a value is outside of the bounds of the parameter.
         InferenceError
             If a fit of the data does not converge, or no toy can be fitted.
         """
+        arrays = self._likelihood.arrays
+        low, high = float(arrays.low[self._index]), float(arrays.high[self._index])
         for value in map(float, values):
+            if value in self._known:
+                continue
+            if not low <= value <= high:
+                raise InputError(
+                    "value with toys", file=self._likelihood.name,
+                    field=self._scan.parameter, found=f"{value:g}",
+                    expected=f"{low:g} to {high:g}",
+                )  # fmt: skip
             data = self._held(value)
             toys = throw(
                 self._likelihood, data.values, test=[value], purpose="belt",
@@ -158,24 +190,30 @@ class Calibration:
                 )  # fmt: skip
             statistic = toys.statistic[good]
             critical, least, most = critical_value(statistic, self._cl)
-            # more toys share an outcome than the error of a share counts
-            alike = np.count_nonzero(np.abs(statistic + DIGITS - critical) <= DIGITS)
+            alike, atom = _outcomes(statistic, critical - DIGITS)
             noise = 0.3 * np.sqrt(self._cl * (1 - self._cl) * statistic.size)
+            rise = data.deviance - self._scan.best.deviance
             accepted = toys.best_fit[good & (toys.statistic <= critical), 0]
             self._known[value] = _Value(
                 data, critical, least, most, accepted.min(), accepted.max(),
-                jumps=bool(alike > max(noise, 1.0)),
+                share=float(np.mean(statistic >= rise - DIGITS)),
+                atom=atom / statistic.size,
+                # more than the error of a share counts
+                jumps=alike > max(noise, 1.0),
             )  # fmt: skip
             self._failed += toys.failed
             self._read += toys.read
 
-    def _held(self, value: float) -> Minimum:
-        """The other parameters at their best for the data, from those nearest by."""
+    def _fit(self, value: float) -> Minimum:
+        """Fit of the other parameters to the data, from those nearest by too."""
         starts = [self._scan.best.values]
         if self._known:
             nearest = min(self._known, key=lambda v: abs(v - value))
             starts.append(self._known[nearest].data.values)
-        held = self._likelihood.fit(fixed={self._index: value}, start=np.vstack(starts))
+        return self._likelihood.fit(fixed={self._index: value}, start=np.vstack(starts))
+
+    def _held(self, value: float) -> Minimum:
+        held = self._fit(value)
         if not held.converged:
             raise InferenceError(
                 "the fit did not converge", file=self._likelihood.name,
@@ -185,8 +223,16 @@ class Calibration:
 
     @property
     def belt(self) -> Belt:
-        """The belt of all values so far."""
+        """The belt of all values so far.
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
         values = sorted(self._known)
+        if not values:
+            raise InputError("no values with toys", file=self._likelihood.name)
         critical, least, most, low, high = np.array([
             (v.critical, v.least, v.most, v.low, v.high)
             for v in map(self._known.__getitem__, values)
@@ -228,9 +274,30 @@ class Calibration:
         -------
         Belt
         """
-        while missing := self._undecided((ends or self._ends)(self.belt)):
+        while True:
+            missing = self._undecided((ends or self._ends)(self.belt))
+            if ends is None:
+                missing += [value for value in self._hidden() if value not in missing]
+            if not missing:
+                return self.belt
             self.throw(missing)
-        return self.belt
+
+    def _hidden(self) -> list[float]:
+        """The middle between refused values beside which there can be accepted ones.
+
+        With few counts the share of toys as extreme as the data jumps by that of an
+        outcome: beyond an end it can be larger than the level once more.
+        """
+        values = sorted(self._known)
+        wanted = []
+        for low, high in pairwise(values):
+            pair = self._known[low], self._known[high]
+            refused = max(v.share for v in pair) <= 1 - self._cl
+            near = max(v.share + v.atom for v in pair) > 1 - self._cl
+            jumps = any(v.jumps for v in pair)
+            if refused and near and jumps and high - low > self._step / _TEETH:
+                wanted.append(0.5 * (low + high))
+        return wanted
 
     def _undecided(self, ends: Iterable[tuple[float, float]]) -> list[float]:
         """The middle between the values of the belt around each end.
@@ -270,19 +337,32 @@ class Calibration:
         return found
 
 
+def _outcomes(statistic: _Array, critical: float) -> tuple[int, int]:
+    """How many toys are the outcome at the critical value, and the most that are one.
+
+    The latter of those above the median.
+    """
+    ordered = np.sort(statistic)
+    alike = int(np.count_nonzero(np.abs(ordered - critical) <= DIGITS))
+    upper = ordered[ordered.size // 2 :]
+    ends = np.flatnonzero(np.diff(upper, append=np.inf) > DIGITS)
+    return alike, int(np.diff(ends, prepend=-1).max())
+
+
 def _beyond(
     likelihood: Likelihood, scan: Profile, cl: float, points: int
 ) -> list[float]:
     """Values of a belt beyond the scan of the data, for experiments without signal.
 
     As far as intervals of 2.5 standard deviations more than the median one reach, by the
-    Asimov data, at most as many as there are in the scan.
+    Asimov data; without those between them and the scan that no such interval reaches.
     """
     from scipy.special import chdtri
 
     index = likelihood.index(scan.parameter)
     bounds = float(likelihood.arrays.low[index]), float(likelihood.arrays.high[index])
-    null = likelihood.fit(fixed={index: min(max(0.0, bounds[0]), bounds[1])})
+    nothing = min(max(0.0, bounds[0]), bounds[1])
+    null = likelihood.fit(fixed={index: nothing})
     counts, aux = likelihood.expected(null.values), likelihood.expected_aux(null.values)
     least = likelihood.fit(start=null.values, observed=counts, aux=aux).deviance
     reach = (float(np.sqrt(chdtri(1, 1 - cl))) + 2.5) ** 2
@@ -293,21 +373,25 @@ def _beyond(
         (scan.values[0], bounds[0], -1.0),
     ):
         start, place = null.values, float(end)
-        for k in range(points + 1):
+        # a strong signal: the scan may begin far from there
+        step = max(width / (points - 1), side * (nothing - end) / (2 * points))
+        for k in range(3 * points + 1):
             if k:
-                ahead = end + side * k * width / (points - 1)
+                ahead = end + side * k * step
                 place = float(tidy(np.array([0.0, width, ahead]))[2])
                 place = min(max(place, bounds[0]), bounds[1])
             held = likelihood.fit(
                 fixed={index: place}, start=start, observed=counts, aux=aux
             )
+            past = side * (place - nothing) >= 0.0
             # a bin with events would expect none: there are no such experiments
-            if not (held.converged and held.deviance < np.inf):
+            if past and not (held.converged and held.deviance < np.inf):
                 break
-            start = held.values
-            if k:
+            far = not held.deviance - least <= reach
+            start = held.values if held.converged else start
+            if k and (past or not far) and held.converged:
                 found.append(place)
-            if held.deviance - least > reach or side * (bound - place) <= 0.0:
+            if (past and far) or side * (bound - place) <= 0.0:
                 break
     return found
 
@@ -319,5 +403,6 @@ def toy_starts(likelihood: Likelihood, scan: Profile) -> _Array | None:
     """
     index = likelihood.index(scan.parameter)
     if len(scan.minima) > 1 or likelihood.curved:
-        return start_grid(likelihood, index)
+        ends = float(scan.values[0]), float(scan.values[-1])
+        return start_grid(likelihood, index, around=ends)
     return None

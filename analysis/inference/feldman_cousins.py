@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from nuem.analysis.inference.belts import Belt
 from nuem.analysis.inference.calibration import Calibration, toy_starts
 from nuem.analysis.inference.likelihood import Likelihood
-from nuem.analysis.inference.profile import Profile, profile, start_grid
+from nuem.analysis.inference.profile import Profile, profile
 from nuem.analysis.inference.regions import Region, region
 from nuem.inputs.errors import InferenceError
 
@@ -82,7 +82,7 @@ def calibrate(
     Raises
     ------
     InputError
-        If there are fewer than two points.
+        If there are fewer than two points, no values, or some outside of the bounds.
     InferenceError
         If no toy can be fitted at a value.
     """
@@ -105,8 +105,8 @@ class Background:
     Parameters
     ----------
     likelihood : Likelihood
-    parameter : str
-        The one to scan.
+    scan : Profile
+        Scan of the data: its parameter is scanned.
     null : ndarray, shape (p,)
         Values of all parameters, without signal.
     count, seed : int
@@ -118,7 +118,7 @@ class Background:
     def __init__(
         self,
         likelihood: Likelihood,
-        parameter: str,
+        scan: Profile,
         null: _Array,
         *,
         count: int = 400,
@@ -126,7 +126,8 @@ class Background:
         fluctuate_aux: bool = True,
         threads: int | None = None,
     ) -> None:
-        self._likelihood, self._index = likelihood, likelihood.index(parameter)
+        self._likelihood, self._index = likelihood, likelihood.index(scan.parameter)
+        self._starts = toy_starts(likelihood, scan)
         self._null = np.ascontiguousarray(null, dtype=float)
         self._seed, self._with_aux = seed, fluctuate_aux
         self._threads = threads or 2
@@ -160,14 +161,18 @@ class Background:
         InferenceError
             If no experiment could be fitted.
         """
-        self._scan(np.linspace(belt.values[0], belt.values[-1], points))
+        if not self._values.size:
+            self._scan(np.linspace(belt.values[0], belt.values[-1], points))
         self._scan(belt.values)
         good = self._status == 0
         rises = self._heights[good] - self._least[good, None]
         ends, errors = belt.upper_ends(self._values, rises)
         ends, errors = ends[np.isfinite(ends)], errors[np.isfinite(ends)]
         if not ends.size:
-            raise InferenceError("no toy could be fitted", file=self._likelihood.name)
+            raise InferenceError(
+                "no toy without signal could be fitted, or has an end within the belt",
+                file=self._likelihood.name,
+            )
         shares = ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
         spread = np.sqrt(shares * (1 - shares) / ends.size)
         low, high = (
@@ -192,9 +197,7 @@ class Background:
         likelihood = self._likelihood
         arrays = likelihood.arrays
         slots = likelihood.outer_slots([self._index])
-        starts = np.zeros((0, 1))
-        if likelihood.curved:
-            starts = start_grid(likelihood, self._index)
+        starts = np.zeros((0, 1)) if self._starts is None else self._starts
         means, aux_means = likelihood.expected(self._null), likelihood.aux
         if self._with_aux:
             aux_means = likelihood.expected_aux(self._null)

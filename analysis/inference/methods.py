@@ -368,7 +368,7 @@ def _unified(task: Task) -> Limit:
     p0, p0_error, zero = _discovery(task, likelihood, scan)
     task.say("toys without signal")
     background = Background(
-        likelihood, scan.parameter, _null(likelihood).values, seed=task.seed,
+        likelihood, scan, _null(likelihood).values, seed=task.seed,
         count=max(200, min(task.toys // 4, 2000)), fluctuate_aux=not task.conditional,
     )  # fmt: skip
     while background.limits(calibration.belt)[0].max() >= calibration.belt.values[-1]:
@@ -454,7 +454,7 @@ def _profile(task: Task) -> Limit:
     )  # fmt: skip
     task.say("toys without signal")
     background = Background(
-        likelihood, scan.parameter, null.values, count=_PROFILE_TOYS, seed=task.seed,
+        likelihood, scan, null.values, count=_PROFILE_TOYS, seed=task.seed,
         fluctuate_aux=not task.conditional,
     )  # fmt: skip
     expected, expected_error = background.limits(flat)

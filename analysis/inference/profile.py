@@ -18,6 +18,8 @@ from nuem.inputs.errors import InferenceError
 __all__ = ["Profile", "crossings", "global_fit", "profile", "start_grid"]
 
 _Array = NDArray[np.float64]
+#: Points of the scan of the data that looks for minima.
+_DENSE = 100
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,34 @@ class Profile:
         return crossings(self.values, self.rise, critical)
 
 
-def start_grid(likelihood: Likelihood, parameter: int, points: int = 25) -> _Array:
-    """Points of a coarse scan, denser towards 0, shape (points, 1)."""
+def start_grid(
+    likelihood: Likelihood,
+    parameter: int,
+    points: int = 25,
+    around: tuple[float, float] | None = None,
+) -> _Array:
+    """Points of a coarse scan within the bounds, denser towards 0, shape (m, 1).
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    parameter : int
+    points : int
+        How many.
+    around : tuple of float, optional
+        A range in which, and up to half of it beyond its ends, one and a half times as
+        many are spread evenly: a valley can be narrow beside the bounds.
+    """
     low, high = likelihood.arrays.low[parameter], likelihood.arrays.high[parameter]
     reach = max(abs(low), abs(high))
     steps = np.sinh(np.linspace(-5, 5, 4 * points)) / np.sinh(5) * reach
     inside = steps[(steps >= low) & (steps <= high)]
     chosen = inside[np.unique(np.linspace(0, inside.size - 1, points).astype(int))]
+    if around is not None:
+        half = 0.5 * (around[1] - around[0])
+        near = np.linspace(around[0] - half, around[1] + half, 3 * points // 2)
+        chosen = chosen[(chosen < near[0]) | (chosen > near[-1])]
+        chosen = np.union1d(chosen, near[(near >= low) & (near <= high)])
     return np.asarray(chosen.reshape(-1, 1))
 
 
@@ -85,7 +108,7 @@ def global_fit(
             if fit.converged:
                 found.append(fit)
     start = min(found, key=lambda m: m.deviance, default=first).values.copy()
-    grid = start_grid(likelihood, index)[:, 0]
+    grid = start_grid(likelihood, index, _DENSE)[:, 0]
     heights, places = [], []
     for value in grid:
         held = likelihood.fit(

@@ -133,7 +133,8 @@ def region(
         If there are not two such parameters, free ones of more than single bins, or the
         values are not rising.
     InferenceError
-        If a fit of the data does not converge, or no toy can be fitted at a point.
+        If a fit of the data does not converge, no toy can be fitted at a point, or bins
+        expect less than nothing at all points, or at all of those with toys.
     """
     from scipy.special import chdtri
 
@@ -155,6 +156,11 @@ def region(
             )  # fmt: skip
     best, held = _surface(likelihood, pair, x, y)
     rise = np.array([[m.deviance for m in row] for row in held]) - best.deviance
+    if np.isinf(rise).all():
+        raise InferenceError(
+            "bins expect less than nothing at all points", file=likelihood.name,
+            field=" and ".join(parameters), expected="other ranges",
+        )  # fmt: skip
     critical = np.full(rise.shape, float(chdtri(2, 1 - cl)))
     error = np.zeros(rise.shape)
     places = _spread(x.size, toy_points), _spread(y.size, toy_points)
@@ -186,6 +192,12 @@ def region(
             thrown += toys.status.size - toys.read
             coarse[k, m], least, most = critical_value(toys.statistic[good], cl)
             coarse_error[k, m] = 0.5 * (most - least)
+        if np.isnan(coarse).all():
+            raise InferenceError(
+                "bins expect less than nothing at all points with toys",
+                file=likelihood.name, field=" and ".join(parameters),
+                expected="other ranges, or toys at more points",
+            )  # fmt: skip
         coarse, coarse_error = _filled(coarse), _filled(coarse_error)
         critical = _between(x, y, places, coarse)
         error = np.sqrt(_between(x, y, places, coarse_error**2))
@@ -298,7 +310,7 @@ def _surface(
     for k, row in enumerate(whole):
         for m, fit in enumerate(row):
             # as where a bin would expect less than nothing: no such experiment
-            impossible = not (likelihood.expected(fit.values) > -1e-9).all()
+            impossible = bool((likelihood.expected(fit.values) < -1e-9).any())
             if fit.converged and np.isfinite(fit.deviance) and not impossible:
                 continue
             if every and not impossible and not _empties(likelihood, fit):

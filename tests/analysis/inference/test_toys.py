@@ -445,3 +445,48 @@ def test_bounds_within_which_a_bin_expects_nothing(method: str) -> None:
     assert found.expected_poi["0"] == pytest.approx(least.expected_poi["0"], abs=0.8)
     assert any("expect less than nothing" in note for note in found.warnings)
     assert not any("expect less than nothing" in note for note in least.warnings)
+
+
+def test_toys_look_for_valleys_that_are_narrow_beside_the_bounds() -> None:
+    """A charge of either sign fits nearly as well: toys have both as their best fits."""
+    from nuem.analysis.inference.feldman_cousins import scan_for_belt, toy_starts
+
+    signal = np.array([3000.0, 1500.0, 800.0])
+    factors = [{"name": f"g_{end}", "type": "normfactor", "data": None} for end in ("lin", "quad")]  # fmt: skip
+    data = ((-3.0 * signal / 1000).tolist(), signal.tolist())
+    samples: list[dict[str, Any]] = [
+        {"name": factor["name"], "data": counts, "modifiers": [factor]}
+        for factor, counts in zip(factors, data, strict=True)
+    ]
+    samples.append({"name": "b", "data": [1000.0] * 3, "modifiers": []})
+    spec = {
+        "channels": [{"name": "c", "samples": samples}],
+        "observations": [{"name": "c", "data": [1000.0] * 3}],
+        "measurements": [
+            {
+                "name": "m",
+                "config": {
+                    "poi": "g_lin",
+                    "parameters": [{"name": "g_lin", "bounds": [[-30.0, 30.0]]}],
+                },
+            }
+        ],
+    }
+    links = {
+        "g_lin": {"parameter": "g", "power": 1},
+        "g_quad": {"parameter": "g", "power": 2},
+    }
+    likelihood = Likelihood(spec, links=links)
+    scan = scan_for_belt(likelihood)
+    starts = toy_starts(likelihood, scan)
+    assert starts is not None
+    own = starts[(starts > scan.values[0]) & (starts < scan.values[-1])]
+    assert own.size > 15
+    assert np.diff(own).max() < 0.06 * np.ptp(scan.values)
+    assert starts[[0, -1], 0] == pytest.approx([-30.0, 30.0])
+    truth = likelihood.fit(fixed={likelihood.poi: 0.13}).values
+    toys = throw(
+        likelihood, truth, test=[0.13], count=300, seed=3, starts=starts, tolerance=1e-9
+    )
+    for sign in (-1, 1):  # of either sign
+        assert np.mean(sign * toys.best_fit[:, 0] > 0.05) > 0.2
