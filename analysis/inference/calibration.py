@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from nuem.analysis.inference.belts import Belt, critical_value
 from nuem.analysis.inference.likelihood import Likelihood, Minimum
-from nuem.analysis.inference.profile import Profile, start_grid
+from nuem.analysis.inference.profile import Profile, range_end, start_grid
 from nuem.analysis.inference.toys import DIGITS, Countdown, auxiliary, throw, tidy
 from nuem.inputs.errors import InferenceError, InputError
 
-__all__ = ["Calibration", "toy_starts"]
+__all__ = ["Calibration", "null_range", "toy_starts"]
 
 _Array = NDArray[np.float64]
 #: Ends of intervals are looked for to this part of the range of a belt.
@@ -126,10 +126,15 @@ class Calibration:
         values = tidy(np.linspace(scan.values[0], scan.values[-1], points))
         if values[0] < 0 < values[-1]:
             values = np.append(values, 0.0)
-        values = np.unique(np.clip(values, low, high))
-        beyond = _beyond(self._likelihood, scan, self._cl, points)
-        self._countdown.steps = values.size + len(beyond)
-        self.throw([*values, *beyond])
+        beyond = _beyond(
+            null_range(self._likelihood, self._index, self._cl), scan, points
+        )
+        values = np.unique(np.clip([*values, *beyond], low, high))
+        self._countdown.steps = values.size
+        # outwards from the best fit, as each fit begins at the one beside it
+        for value in sorted(values, key=lambda v: abs(v - scan.best_fit)):
+            if self._possible(value):
+                self.throw([value])
 
     def further(self) -> bool:
         """Throw toys at one more value above the others; False where there is none."""
@@ -137,12 +142,7 @@ class Calibration:
         value = min(top + float(tidy(np.array([0.0, self._step]))[1]), bound)
         if value <= top or self._further == _MOST * self._points:
             return False
-        held = self._fit(value)
-        # a bin with events would expect none: there are no such experiments
-        possible = (
-            held.converged and (self._likelihood.expected(held.values) >= 0).all()
-        )
-        if not possible:
+        if not self._possible(value):
             return False
         self._further += 1
         self.throw([value])
@@ -211,6 +211,12 @@ class Calibration:
             nearest = min(self._known, key=lambda v: abs(v - value))
             starts.append(self._known[nearest].data.values)
         return self._likelihood.fit(fixed={self._index: value}, start=np.vstack(starts))
+
+    def _possible(self, value: float) -> bool:
+        """Whether the data can be fitted there; a bin with events may expect none."""
+        held = self._fit(value)
+        expected = self._likelihood.expected(held.values)
+        return held.converged and bool((expected > -1e-9).all())
 
     def _held(self, value: float) -> Minimum:
         held = self._fit(value)
@@ -349,51 +355,59 @@ def _outcomes(statistic: _Array, critical: float) -> tuple[int, int]:
     return alike, int(np.diff(ends, prepend=-1).max())
 
 
-def _beyond(
-    likelihood: Likelihood, scan: Profile, cl: float, points: int
-) -> list[float]:
-    """Values of a belt beyond the scan of the data, for experiments without signal.
+def null_range(likelihood: Likelihood, index: int, cl: float) -> tuple[float, float]:
+    """Where experiments without signal have the ends of their intervals.
 
     As far as intervals of 2.5 standard deviations more than the median one reach, by the
-    Asimov data; without those between them and the scan that no such interval reaches.
+    Asimov data, or where a bin would expect less than nothing.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    index : int
+        Of the parameter.
+    cl : float
+
+    Returns
+    -------
+    tuple of float
     """
     from scipy.special import chdtri
 
-    index = likelihood.index(scan.parameter)
-    bounds = float(likelihood.arrays.low[index]), float(likelihood.arrays.high[index])
-    nothing = min(max(0.0, bounds[0]), bounds[1])
+    low, high = (
+        float(x[index]) for x in (likelihood.arrays.low, likelihood.arrays.high)
+    )
+    nothing = min(max(0.0, low), high)
     null = likelihood.fit(fixed={index: nothing})
     counts, aux = likelihood.expected(null.values), likelihood.expected_aux(null.values)
     least = likelihood.fit(start=null.values, observed=counts, aux=aux).deviance
+
+    def rise(at: float, start: _Array) -> tuple[float, _Array]:
+        held = likelihood.fit(fixed={index: at}, start=start, observed=counts, aux=aux)
+        if not held.converged or (likelihood.expected(held.values) < -1e-9).any():
+            return np.inf, start
+        return held.deviance - least, held.values
+
     reach = (float(np.sqrt(chdtri(1, 1 - cl))) + 2.5) ** 2
-    width = scan.values[-1] - scan.values[0]
-    found: list[float] = []
-    for end, bound, side in (
-        (scan.values[-1], bounds[1], 1.0),
-        (scan.values[0], bounds[0], -1.0),
-    ):
-        start, place = null.values, float(end)
-        # a strong signal: the scan may begin far from there
-        step = max(width / (points - 1), side * (nothing - end) / (2 * points))
-        for k in range(3 * points + 1):
-            if k:
-                ahead = end + side * k * step
-                place = float(tidy(np.array([0.0, width, ahead]))[2])
-                place = min(max(place, bounds[0]), bounds[1])
-            held = likelihood.fit(
-                fixed={index: place}, start=start, observed=counts, aux=aux
-            )
-            past = side * (place - nothing) >= 0.0
-            # a bin with events would expect none: there are no such experiments
-            if past and not (held.converged and held.deviance < np.inf):
-                break
-            far = not held.deviance - least <= reach
-            start = held.values if held.converged else start
-            if k and (past or not far) and held.converged:
-                found.append(place)
-            if (past and far) or side * (bound - place) <= 0.0:
-                break
-    return found
+    return (
+        range_end(rise, nothing, low, null.values, reach) if low < nothing else nothing,
+        range_end(rise, nothing, high, null.values, reach)
+        if high > nothing
+        else nothing,
+    )
+
+
+def _beyond(null: tuple[float, float], scan: Profile, points: int) -> _Array:
+    """Values of a belt for experiments without signal, where a scan has none.
+
+    That is outside of it, or all over it where its values are further from each other.
+    """
+    if not null[1] > null[0]:
+        return np.array(null[:1])
+    values = np.clip(tidy(np.linspace(*null, points)), *null)
+    if np.ptp(scan.values) > 1.5 * (null[1] - null[0]):
+        return values
+    return np.asarray(values[(values < scan.values[0]) | (values > scan.values[-1])])
 
 
 def toy_starts(likelihood: Likelihood, scan: Profile) -> _Array | None:

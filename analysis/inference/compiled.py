@@ -158,8 +158,10 @@ def _link(
         if parameter not in layout.sets:
             lead = min(own, key=own.__getitem__)
             size = layout.sets[lead]
-            reach = max(float(size.high[0]), 1e-300) ** (1 / own[lead])
-            low = float(size.low[0]) if own[lead] == 1 else -reach
+            low, reach = float(size.low[0]), float(size.high[0])
+            if own[lead] > 1:
+                reach = max(reach, 1e-300) ** (1 / own[lead])
+                low = -reach
             layout.sets[parameter] = ParameterSet(
                 name=parameter, scalar=True, kind=FREE, init=size.init.copy(),
                 low=np.array([low]), high=np.array([reach]), fixed=size.fixed.copy(),

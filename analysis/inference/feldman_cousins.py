@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from nuem.analysis.inference.belts import Belt
-from nuem.analysis.inference.calibration import Calibration, toy_starts
+from nuem.analysis.inference.calibration import Calibration, null_range, toy_starts
 from nuem.analysis.inference.likelihood import Likelihood
 from nuem.analysis.inference.profile import Profile, profile
 from nuem.analysis.inference.regions import Region, region
 from nuem.inputs.errors import InferenceError
 
 __all__ = [
-    "Background", "Belt", "Calibration", "Region", "calibrate", "region",
-    "scan_for_belt", "toy_starts"
+    "Background", "Belt", "Calibration", "Region", "calibrate",
+    "null_range", "region", "scan_for_belt", "toy_starts",
 ]  # fmt: skip
 
 _Array = NDArray[np.float64]
@@ -109,6 +109,8 @@ class Background:
         Scan of the data: its parameter is scanned.
     null : ndarray, shape (p,)
         Values of all parameters, without signal.
+    values : ndarray
+        Where they are scanned, beside the values of belts.
     count, seed : int
     fluctuate_aux : bool
         Unconditional toys, or conditional ones.
@@ -120,6 +122,7 @@ class Background:
         likelihood: Likelihood,
         scan: Profile,
         null: _Array,
+        values: _Array,
         *,
         count: int = 400,
         seed: int = 1,
@@ -135,20 +138,19 @@ class Background:
         self._heights = np.empty((count, 0))
         self._least = np.full(count, np.inf)
         self._status = np.zeros(count, dtype=np.int64)
+        self._scan(values)
 
     @property
     def failed(self) -> int:
         """Experiments that could not be fitted."""
         return int(np.count_nonzero(self._status))
 
-    def limits(self, belt: Belt, points: int = 61) -> tuple[_Array, _Array]:
+    def limits(self, belt: Belt) -> tuple[_Array, _Array]:
         """Quantiles of the upper ends that a belt gives, at -2, -1, 0, 1 and 2 sigma.
 
         Parameters
         ----------
         belt : Belt
-        points : int
-            Values at which experiments are scanned, beside those of the belt.
 
         Returns
         -------
@@ -161,18 +163,17 @@ class Background:
         InferenceError
             If no experiment could be fitted.
         """
-        if not self._values.size:
-            self._scan(np.linspace(belt.values[0], belt.values[-1], points))
         self._scan(belt.values)
         good = self._status == 0
         rises = self._heights[good] - self._least[good, None]
         ends, errors = belt.upper_ends(self._values, rises)
-        ends, errors = ends[np.isfinite(ends)], errors[np.isfinite(ends)]
-        if not ends.size:
+        if not np.isfinite(ends).any():
             raise InferenceError(
                 "no toy without signal could be fitted, or has an end within the belt",
                 file=self._likelihood.name,
             )
+        # all of the interval lies below the belt
+        ends, errors = np.nan_to_num(ends, nan=belt.values[0]), np.nan_to_num(errors)
         shares = ndtr(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
         spread = np.sqrt(shares * (1 - shares) / ends.size)
         low, high = (

@@ -33,6 +33,8 @@ _Array = NDArray[np.float64]
 _FEW = 8.0
 #: Toys of the expected limits of ``profile``.
 _PROFILE_TOYS = 400
+#: Values at which experiments without signal are scanned, beside those of the belt.
+_EXPECTED_POINTS = 61
 
 
 def enough_toys(count: int, cl: float) -> None:
@@ -354,6 +356,7 @@ def _unified(task: Task) -> Limit:
     from nuem.analysis.inference.feldman_cousins import (
         Background,
         Calibration,
+        null_range,
         scan_for_belt,
     )
 
@@ -368,7 +371,9 @@ def _unified(task: Task) -> Limit:
     p0, p0_error, zero = _discovery(task, likelihood, scan)
     task.say("toys without signal")
     background = Background(
-        likelihood, scan, _null(likelihood).values, seed=task.seed,
+        likelihood, scan, _null(likelihood).values,
+        np.linspace(*null_range(likelihood, likelihood.poi, task.cl), _EXPECTED_POINTS),
+        seed=task.seed,
         count=max(200, min(task.toys // 4, 2000)), fluctuate_aux=not task.conditional,
     )  # fmt: skip
     while background.limits(calibration.belt)[0].max() >= calibration.belt.values[-1]:
@@ -436,7 +441,7 @@ def _profile(task: Task) -> Limit:
     from scipy.special import chdtri, ndtr, ndtri
 
     from nuem.analysis.inference.belts import Belt
-    from nuem.analysis.inference.feldman_cousins import Background
+    from nuem.analysis.inference.feldman_cousins import Background, null_range
     from nuem.analysis.inference.profile import profile
 
     likelihood = task.likelihood()
@@ -446,15 +451,16 @@ def _profile(task: Task) -> Limit:
     intervals = scan.intervals(critical)
     upper = scan.intervals(float(ndtri(task.cl)) ** 2)[-1][1]
     null = _null(likelihood)
+    values = np.linspace(*null_range(likelihood, likelihood.poi, task.cl), 201)
     flat = Belt(
-        parameter=scan.parameter, cl=task.cl, values=scan.values,
-        critical=np.full(scan.values.size, float(ndtri(task.cl)) ** 2),
-        low=scan.values, high=scan.values, toys=0,
-        failed=0, seed=task.seed, auxiliary=auxiliary(not task.conditional),
+        parameter=scan.parameter, cl=task.cl, values=values,
+        critical=np.full(values.size, float(ndtri(task.cl)) ** 2), low=values,
+        high=values, toys=0, failed=0, seed=task.seed,
+        auxiliary=auxiliary(not task.conditional),
     )  # fmt: skip
     task.say("toys without signal")
     background = Background(
-        likelihood, scan, null.values, count=_PROFILE_TOYS, seed=task.seed,
+        likelihood, scan, null.values, values, count=_PROFILE_TOYS, seed=task.seed,
         fluctuate_aux=not task.conditional,
     )  # fmt: skip
     expected, expected_error = background.limits(flat)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nuem.analysis.inference.likelihood import Likelihood, Minimum
-from nuem.inputs.errors import InferenceError
+from nuem.inputs.errors import InferenceError, InputError
 
-__all__ = ["Profile", "crossings", "global_fit", "profile", "start_grid"]
+__all__ = ["Profile", "crossings", "global_fit", "profile", "range_end", "start_grid"]
 
 _Array = NDArray[np.float64]
 #: Points of the scan of the data that looks for minima.
@@ -109,6 +109,11 @@ def global_fit(
                 found.append(fit)
     start = min(found, key=lambda m: m.deviance, default=first).values.copy()
     grid = start_grid(likelihood, index, _DENSE)[:, 0]
+    # the mirror of a minimum lies about as far beyond 0, however wide the bounds are
+    size = 2.0 * abs(float(start[index]))
+    near = np.linspace(-size, size, _DENSE // 2)
+    low, high = likelihood.arrays.low[index], likelihood.arrays.high[index]
+    grid = np.union1d(grid, near[(near >= low) & (near <= high)])
     heights, places = [], []
     for value in grid:
         held = likelihood.fit(
@@ -164,7 +169,7 @@ def profile(
     Raises
     ------
     InputError
-        If there is no such parameter.
+        If there is no such parameter, or the values are not rising.
     InferenceError
         If it is fixed, or the fits do not converge.
     """
@@ -189,21 +194,32 @@ def profile(
         places = [
             float(m.values[index]) for m in minima if m.deviance < best.deviance + reach
         ]
-        left = _range_end(rise, min(places), low, best.values, reach)
-        right = _range_end(rise, max(places), high, best.values, reach)
+        left = range_end(rise, min(places), low, best.values, reach)
+        right = range_end(rise, max(places), high, best.values, reach)
         values = np.unique([*np.linspace(left, right, points), *places])
     values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or not values.size or not (np.diff(values) > 0).all():
+        raise InputError(
+            "values of a scan", field=likelihood.names[index], found=values.size,
+            expected="one or more, rising",
+        )  # fmt: skip
     rises = np.full(values.size, np.inf)
     there = np.tile(best.values, (values.size, 1))
-    # each from its neighbour, and back where there can be several minima: no jumps
-    ways = [range(values.size), range(values.size - 1, -1, -1)]
-    for way in ways if likelihood.several_minima else ways[:1]:
-        start = best.values
+    # each from its neighbour, outwards from the best fit: others are nothing like it far
+    # away; there and back where there can be several minima: no jumps
+    size = values.size
+    first = int(np.argmin(np.abs(values - best.values[index])))
+    ways = [(first, range(first, size)), (first, range(first - 1, -1, -1))]
+    if likelihood.several_minima:
+        ways += [(0, range(size)), (size - 1, range(size - 1, -1, -1))]
+    for begin, way in ways:
+        start = there[begin]
         for k in way:
-            height, start = rise(float(values[k]), start)
+            height, here = rise(float(values[k]), start)
             if height < rises[k]:
-                rises[k], there[k] = height, start
-            start = there[k]
+                rises[k], there[k] = height, here
+            if rises[k] < np.inf:
+                start = there[k]
     return Profile(
         parameter=likelihood.names[index], values=values, rise=np.maximum(rises, 0.0),
         best=best, best_fit=float(best.values[index]),
@@ -211,7 +227,7 @@ def profile(
     )  # fmt: skip
 
 
-def _range_end(
+def range_end(
     rise: Callable[[float, _Array], tuple[float, _Array]], at: float, bound: float,
     start: _Array, reach: float,
 ) -> float:  # fmt: skip

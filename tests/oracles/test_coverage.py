@@ -40,7 +40,8 @@ EXPERIMENTS = int(os.environ.get("NUEM_EXPERIMENTS", "3000"))
 #: The same, of experiments that are calibrated one by one.
 NOISE_OF_EACH = 3 * np.sqrt(0.09 / EXPERIMENTS)
 #: Of the intervals of single counts.
-SEEDS, COUNT_TOYS = 3, int(os.environ.get("NUEM_COUNT_TOYS", "2000"))
+SEEDS = int(os.environ.get("NUEM_COUNT_SEEDS", "3"))
+COUNT_TOYS = int(os.environ.get("NUEM_COUNT_TOYS", "2000"))
 LINKS = {
     "g_lin": {"parameter": "g", "power": 1},
     "g_quad": {"parameter": "g", "power": 2},
