@@ -18,7 +18,7 @@ from nuem.inputs.errors import InferenceError, InputError
 __all__ = ["Profile", "crossings", "global_fit", "profile", "range_end", "start_grid"]
 
 _Array = NDArray[np.float64]
-#: Points of the scan of the data that looks for minima.
+#: Points of the scan of the data that looks for minima of a coupling that interferes.
 _DENSE = 100
 
 
@@ -108,12 +108,16 @@ def global_fit(
             if fit.converged:
                 found.append(fit)
     start = min(found, key=lambda m: m.deviance, default=first).values.copy()
-    grid = start_grid(likelihood, index, _DENSE)[:, 0]
-    # the mirror of a minimum lies about as far beyond 0, however wide the bounds are
-    size = 2.0 * abs(float(start[index]))
-    near = np.linspace(-size, size, _DENSE // 2)
-    low, high = likelihood.arrays.low[index], likelihood.arrays.high[index]
-    grid = np.union1d(grid, near[(near >= low) & (near <= high)])
+    grid = start_grid(likelihood, index)[:, 0]
+    if index in likelihood.curved:
+        # the mirror of a minimum lies about as far beyond 0, however wide the bounds are
+        size = 2.0 * abs(float(start[index]))
+        near = np.linspace(-size, size, _DENSE // 2)
+        low, high = likelihood.arrays.low[index], likelihood.arrays.high[index]
+        grid = np.union1d(
+            start_grid(likelihood, index, _DENSE)[:, 0],
+            near[(near >= low) & (near <= high)],
+        )
     heights, places = [], []
     for value in grid:
         held = likelihood.fit(
