@@ -110,8 +110,8 @@ class Calibration:
         Parameters
         ----------
         points : int
-            Number of values, at least 2; more follow at the same distance where the
-            upper ends of experiments without signal lie beyond them.
+            Number of values, at least 2; as many are spread over the range of
+            experiments without signal, those that lie outside of the scan.
 
         Raises
         ------
