@@ -348,7 +348,8 @@ def _region(
         )
         _save(
             draw(
-                x=x * scale, y=y * scale, rise=np.minimum(found.rise, highest), critical=found.critical,
+                x=x * scale, y=y * scale, rise=np.minimum(found.rise, highest),
+                critical=found.critical,
                 best_fit=(found.best_fit[0] * scale, found.best_fit[1] * scale), cl=cl,
                 names=(_symbol(names[0]), _symbol(names[1])),
                 unit="" if same is None else same["unit"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -104,6 +105,11 @@ class Calibration:
         self._failed = self._read = 0
         self._points, self._further = 2, 0
 
+    @cached_property
+    def null(self) -> tuple[float, float]:
+        """The range of experiments without signal, of `null_range`."""
+        return null_range(self._likelihood, self._index, self._cl)
+
     def spread(self, points: int = 17) -> None:
         """Throw toys over the scan, and beyond it for experiments without signal.
 
@@ -126,9 +132,7 @@ class Calibration:
         values = tidy(np.linspace(scan.values[0], scan.values[-1], points))
         if values[0] < 0 < values[-1]:
             values = np.append(values, 0.0)
-        beyond = _beyond(
-            null_range(self._likelihood, self._index, self._cl), scan, points
-        )
+        beyond = _beyond(self.null, scan, points)
         values = np.unique(np.clip([*values, *beyond], low, high))
         self._countdown.steps = values.size
         # outwards from the best fit, as each fit begins at the one beside it

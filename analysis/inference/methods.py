@@ -356,7 +356,6 @@ def _unified(task: Task) -> Limit:
     from nuem.analysis.inference.feldman_cousins import (
         Background,
         Calibration,
-        null_range,
         scan_for_belt,
     )
 
@@ -372,8 +371,7 @@ def _unified(task: Task) -> Limit:
     task.say("toys without signal")
     background = Background(
         likelihood, scan, _null(likelihood).values,
-        np.linspace(*null_range(likelihood, likelihood.poi, task.cl), _EXPECTED_POINTS),
-        seed=task.seed,
+        np.linspace(*calibration.null, _EXPECTED_POINTS), seed=task.seed,
         count=max(200, min(task.toys // 4, 2000)), fluctuate_aux=not task.conditional,
     )  # fmt: skip
     while background.limits(calibration.belt)[0].max() >= calibration.belt.values[-1]:

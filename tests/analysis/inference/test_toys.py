@@ -405,8 +405,9 @@ def test_few_toys_in_place_of_formulae() -> None:
 
 def test_what_is_asked_of_toys_where_there_are_none(tmp_path: Path) -> None:
     many = counting(500.0, 500.0, 10.0)
-    for asked in ({"keep": tmp_path / "toys"}, {"conditional": True}):
-        found = upper_limit(many, **asked)  # type: ignore[arg-type]
+    options: list[dict[str, Any]] = [{"keep": tmp_path / "toys"}, {"conditional": True}]
+    for asked in options:
+        found = upper_limit(many, **asked)
         assert any("no toys were thrown" in note for note in found.warnings)
     assert not any("no toys" in note for note in upper_limit(many).warnings)
     assert not (tmp_path / "toys").exists()
