@@ -217,10 +217,8 @@ class Calibration:
         return self._likelihood.fit(fixed={self._index: value}, start=np.vstack(starts))
 
     def _possible(self, value: float) -> bool:
-        """Whether the data can be fitted there; a bin with events may expect none."""
-        held = self._fit(value)
-        expected = self._likelihood.expected(held.values)
-        return held.converged and bool((expected > -1e-9).all())
+        """Whether there are such experiments; a fit that fails though is left to fail."""
+        return self._likelihood.possible(self._fit(value).values)
 
     def _held(self, value: float) -> Minimum:
         held = self._fit(value)

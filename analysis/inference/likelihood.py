@@ -396,6 +396,17 @@ class Likelihood:
                     "events where none are expected", file=self.name, field=field
                 )
 
+    def possible(self, values: _Array) -> bool:
+        """Whether no bin expects less than nothing, or nothing where it has events.
+
+        Parameters
+        ----------
+        values : ndarray, shape (p,)
+        """
+        expected = self.expected(values)
+        emptied = (expected <= 0.0) & (self.observed > 0.0)
+        return not bool(((expected < -1e-9) | emptied).any())
+
     def check_expectation(self, values: _Array, where: str) -> None:
         """Refuse a point at which a bin expects less than nothing.
 

@@ -309,11 +309,10 @@ def _surface(
     whole = [[fit for fit in row if fit is not None] for row in held]
     for k, row in enumerate(whole):
         for m, fit in enumerate(row):
-            # as where a bin would expect less than nothing: no such experiment
-            impossible = bool((likelihood.expected(fit.values) < -1e-9).any())
-            if fit.converged and np.isfinite(fit.deviance) and not impossible:
+            possible = likelihood.possible(fit.values)
+            if fit.converged and np.isfinite(fit.deviance) and possible:
                 continue
-            if every and not impossible and not _empties(likelihood, fit):
+            if every and possible:
                 raise InferenceError(
                     "the fit did not converge", file=likelihood.name,
                     field=" and ".join(likelihood.names[i] for i in pair),
@@ -329,12 +328,6 @@ def _surface(
         raise InferenceError("the fit did not converge", file=likelihood.name)
     likelihood.check_expectation(best.values, "the best fit")
     return best, whole
-
-
-def _empties(likelihood: Likelihood, fit: Minimum) -> bool:
-    """Whether a bin with events expects none there."""
-    expected = likelihood.expected(fit.values)
-    return bool((expected[likelihood.observed > 0] <= 0).any())
 
 
 def _lower(one: Minimum, other: Minimum) -> Minimum:
